@@ -1,0 +1,60 @@
+"""Train two-layer ReLU networks to global optimality, from a small spec file.
+
+    import reludsl
+    solution = reludsl.solve("spec.relu", "train.csv", target="diagnosis")
+    print(solution)
+    solution.network.save("net.npz")
+
+The verbs are those of the command line: `check`, `explain`, `compile`, `solve`, and `load` for saved networks.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from reludsl.api import Report, check, compile, explain, load, solve
+    from reludsl.diagnostics import Diagnostic, Mistakes
+    from reludsl.network import Network
+    from reludsl.pipeline import NoSolution
+    from reludsl.solution import Solution
+
+# Loaded at their first use: `import reludsl` alone costs nothing.
+_HOMES = {
+    "Diagnostic": "diagnostics",
+    "Mistakes": "diagnostics",
+    "Network": "network",
+    "NoSolution": "pipeline",
+    "Report": "api",
+    "Solution": "solution",
+    "check": "api",
+    "compile": "api",
+    "explain": "api",
+    "load": "api",
+    "solve": "api",
+}
+
+__all__ = [
+    "Diagnostic",
+    "Mistakes",
+    "Network",
+    "NoSolution",
+    "Report",
+    "Solution",
+    "check",
+    "compile",
+    "explain",
+    "load",
+    "solve",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name in _HOMES:
+        return getattr(import_module(f"reludsl.{_HOMES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,5 @@
+"""`python -m reludsl` is the command line."""
+
+from reludsl.cli import main
+
+main()

@@ -1,0 +1,180 @@
+"""The verbs in Python: check, explain, compile, solve, load. Each takes a path, text, or a parsed spec, and arrays."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from reludsl.diagnostics import DataPlace, Diagnostic, Mistakes, has_errors
+from reludsl.grammar import parse, tree
+from reludsl.pipeline import Compilation
+from reludsl.source import Source
+
+if TYPE_CHECKING:
+    from reludsl.backends import Progress
+    from reludsl.model.model import Model
+    from reludsl.network import Network
+    from reludsl.solution import Solution
+
+Spec = str | os.PathLike[str] | tree.Spec
+Overrides = Mapping[str, float | str]
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """What `check` found: every diagnostic, and the model when there is no error. True when there is none."""
+
+    diagnostics: tuple[Diagnostic, ...]
+    model: Model | None
+
+    def __bool__(self) -> bool:
+        return not has_errors(self.diagnostics)
+
+    def __str__(self) -> str:
+        from reludsl.render import render
+
+        return render(self.diagnostics) if self.diagnostics else "no mistakes"
+
+
+def check(spec: Spec, data: Any = None, *, target: str | None = None, set: Overrides | None = None) -> Report:
+    """Everything that is wrong with a spec, and with data for it if any is given; nothing is solved.
+
+    `data` is a path, a mapping of arrays, a DataFrame or a tuple (X, y); `target` names its target column; `set` replaces
+    hyperparameters. Mistakes are returned, not raised.
+    """
+    try:
+        compilation = compilation_of(spec, set)
+        model, diagnostics = compilation.checked
+        if data is not None and model is not None:
+            bound = compilation.bind(data, target=target)
+            compilation.lowered.bind(bound.train)
+            diagnostics = (*diagnostics, *bound.warnings)
+    except Mistakes as mistakes:
+        return Report((*_warnings_so_far(spec, set), *mistakes.diagnostics), None)
+    return Report(diagnostics, model)
+
+
+def explain(
+    spec: Spec,
+    data: Any = None,
+    *,
+    target: str | None = None,
+    set: Overrides | None = None,
+    stage: str | None = None,
+    latex: bool = False,
+) -> str:
+    """The problem in mathematics, its convex program, what its optimum means, and every default taken.
+
+    `stage` "model" or "program" gives that part alone, `latex` in LaTeX; data adds the sizes. Instead of a spec, the name of
+    a kind (`hinge`) or of a diagnostic (`C214`) gives its page. Raises Mistakes.
+    """
+    from reludsl.explanation import explain_compilation
+    from reludsl.reference import page
+
+    if isinstance(spec, str) and not Path(spec).exists() and (found := page(spec)) is not None:
+        return found
+    compilation = compilation_of(spec, set)
+    bound = None if data is None else compilation.bind(data, target=target)
+    return explain_compilation(compilation, bound, stage=stage, latex=latex)
+
+
+def compile(spec: Spec, backend: str | None = None, *, set: Overrides | None = None) -> str:
+    """Standalone Python code that trains the spec's network with the given backend. Raises Mistakes."""
+    return compilation_of(spec, set).code(backend)
+
+
+def solve(
+    spec: Spec,
+    data: Any,
+    *,
+    target: str | None = None,
+    backend: str | None = None,
+    set: Overrides | None = None,
+    test: Any = None,
+    holdout: float = 0.0,
+    split_seed: int = 0,
+    time_limit: float | None = None,
+    monitor: Callable[[Progress], bool] = lambda progress: False,
+) -> Solution:
+    """Trains the spec's network.
+
+    Args:
+        spec: a path, the text of a spec, or a parsed one.
+        data: a path (`.csv`, `.parquet`, `.npz`), a mapping of arrays, a DataFrame, or a tuple (X, y).
+        target: the target's column, where it is not called as declared.
+        backend: a backend's name; otherwise the spec's, or the first that takes the program.
+        set: values that replace hyperparameters: numbers, or arithmetic as text.
+        test: held-out data for the metrics; or `holdout`, a share in [0, 1) of the rows, drawn with `split_seed`.
+        time_limit: seconds after which the solver stops with its best iterate.
+        monitor: called with each `Progress`; returning True stops the solver.
+
+    Raises:
+        Mistakes: the spec or the data is wrong.
+        NoSolution: the solver ended without any iterate.
+    """
+    if not 0 <= holdout < 1:
+        raise ValueError(f"holdout is {holdout}; a share of rows lies in [0, 1)")
+    if test is not None and holdout:
+        raise ValueError("give test data or a holdout share, not both")
+    compilation = compilation_of(spec, set)
+    bound = compilation.bind(data, target=target, test=test, holdout=holdout, split_seed=split_seed)
+    return compilation.solve(bound, backend, time_limit, monitor)
+
+
+def load(path: str | os.PathLike[str]) -> Network:
+    """Reads a network's file. Raises Mistakes (D320 to D322)."""
+    from reludsl.network import Network
+
+    return Network.load(path)
+
+
+def compilation_of(spec: Spec, set: Overrides | None = None) -> Compilation:
+    """A spec at the start of its way, with hyperparameters replaced. Raises Mistakes for files and overrides."""
+    overrides = {name: _override(name, value) for name, value in (set or {}).items()}
+    return Compilation(spec.source if isinstance(spec, tree.Spec) else read_source(spec), overrides)
+
+
+def read_source(spec: str | os.PathLike[str]) -> Source:
+    """The source of a path, or of a text, which has a line end or begins with `reludsl`. Raises Mistakes (D301, D303)."""
+    if isinstance(spec, str) and ("\n" in spec or spec.split()[:1] == ["reludsl"]):
+        return Source("<text>", spec)
+    path = Path(spec)
+    try:
+        return Source(str(path), path.read_bytes().decode("utf-8"))
+    except UnicodeDecodeError:
+        raise Mistakes(
+            [Diagnostic("D303", "the spec is not UTF-8 text", place=DataPlace(str(path)), help="save it as UTF-8")]
+        ) from None
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise Mistakes([Diagnostic("D301", f"`{path}` cannot be read: {reason}", help="check the path")]) from None
+
+
+def _override(name: str, value: float | str) -> tree.Value:
+    """A hyperparameter's new value, through the language's own grammar. Raises Mistakes (C220)."""
+    written = f"{name}={value}"
+    head = "reludsl 1\nhyperparameters { "
+    spec, diagnostics = parse(Source("--set", f"{head}{written} }}\n"))
+    if spec is not None and not diagnostics:
+        match spec.sections:
+            case (tree.HyperparameterSection((setting,)),) if setting.name.text == name:
+                return setting.value
+    raise Mistakes(
+        [
+            Diagnostic(
+                "C220",
+                f"`--set {written}` cannot be read",
+                help="write `name=value` with a number or arithmetic, such as `--set beta=8/255`",
+            )
+        ]
+    )
+
+
+def _warnings_so_far(spec: Spec, set: Overrides | None) -> tuple[Diagnostic, ...]:
+    try:
+        return compilation_of(spec, set).warnings
+    except Mistakes:
+        return ()

@@ -1,0 +1,22 @@
+"""The backends: built-in ones, and those that other packages register under the entry points `reludsl.backends`."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.metadata import entry_points
+
+from reludsl.backends.admm import AdmmBackend
+from reludsl.backends.base import Backend, Control, Outcome, Progress
+from reludsl.backends.cvxpy import CvxpyBackend
+
+__all__ = ["Backend", "Control", "Outcome", "Progress", "backends"]
+
+
+@cache
+def backends() -> dict[str, Backend]:
+    """All backends by name, in the order in which they are preferred. Built-in names cannot be taken over."""
+    found: dict[str, Backend] = {backend.name: backend for backend in (AdmmBackend(), CvxpyBackend())}
+    for entry in entry_points(group="reludsl.backends"):
+        if entry.name not in found:
+            found[entry.name] = entry.load()()
+    return found

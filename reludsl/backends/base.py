@@ -1,0 +1,87 @@
+"""What a backend is: what it declares, what it is given, what it hands back. Backends know the program and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from reludsl.options import Option, Settings
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from reludsl.ir import Program
+
+Status = Literal["solved", "limit", "interrupted", "failed"]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A moment of a solve. Residuals are relative to the tolerance: at most 1 when they meet it."""
+
+    iteration: int
+    objective: float
+    primal_residual: float
+    dual_residual: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Control:
+    """What the caller keeps in hand: a time limit in seconds, and a monitor that ends the solve by returning True."""
+
+    time_limit: float | None = None
+    monitor: Callable[[Progress], bool] = lambda progress: False
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """How a solve ended. `point` holds the program's variables by name, None when there is no iterate at all.
+
+    `message` says in a sentence why a status other than "solved" came about. `compile_seconds` is the part of the time that
+    went into bringing the program into the solver's own form.
+    """
+
+    status: Status
+    point: Mapping[str, np.ndarray] | None
+    iterations: int | None = None
+    primal_residual: float | None = None
+    dual_residual: float | None = None
+    message: str = ""
+    history: tuple[Progress, ...] = ()
+    compile_seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Emitted:
+    """Source for a standalone script: functions and classes to embed, and the text of `solve`.
+
+    `solve` takes the program's data as keyword arguments, by name, and returns a dict of its variables and a status text.
+    `requires` are the libraries that the code imports.
+    """
+
+    requires: tuple[str, ...]
+    functions: tuple[Any, ...]
+    solve: str
+    imports: tuple[str, ...] = field(default=())
+
+
+class Backend(Protocol):
+    """A solver, or a code generator, or both. A third party registers one under the entry points `reludsl.backends`."""
+
+    name: str
+    summary: str
+    details: str
+    options: tuple[Option, ...]
+
+    def supports(self, program: Program) -> tuple[str, ...]:
+        """Why this backend cannot take the program, a sentence a reason; empty when it can."""
+
+    def solve(
+        self, program: Program, arrays: Mapping[str, np.ndarray], settings: Settings, control: Control
+    ) -> Outcome:
+        """Solves the program with its data bound. A solver's failure is an outcome, not an exception."""
+
+    def emit(self, program: Program, settings: Settings) -> Emitted:
+        """Standalone code that solves the program for data that it is given when it runs."""

@@ -1,0 +1,181 @@
+"""The CVXPY backend: every program that the IR can hold, with any solver that CVXPY finds installed."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from reludsl.backends.base import Control, Emitted, Outcome, Status
+from reludsl.backends.cvxpy.vocabulary import CvxpyVocabulary, cvxpy_namespace, translate_constraint
+from reludsl.ir import Program, Translator, Untranslatable, Variable, infer_sizes, total
+from reludsl.ir.builders import Code, Objects, Source
+from reludsl.options import NumberType, Option, Settings, WordType
+
+if TYPE_CHECKING:
+    import numpy as np
+
+_TOLERANCES: Mapping[str, tuple[str, ...]] = {
+    "CLARABEL": ("tol_gap_abs", "tol_gap_rel", "tol_feas"),
+    "SCS": ("eps_abs", "eps_rel"),
+    "CVXOPT": ("abstol", "reltol", "feastol"),
+    "ECOS": ("abstol", "reltol", "feastol"),
+    "OSQP": ("eps_abs", "eps_rel"),
+}
+_TIME_LIMITS: Mapping[str, str] = {"CLARABEL": "time_limit", "SCS": "time_limit_secs", "OSQP": "time_limit"}
+
+
+class CvxpyBackend:
+    """Maps every node one to one. Clarabel unless the spec names another solver."""
+
+    name = "cvxpy"
+    summary = "CVXPY with Clarabel or any other installed conic solver: every program"
+    details = (
+        "Any solver that CVXPY lists as installed may be named. With Clarabel a solve reports its progress and can be "
+        "interrupted; others finish first."
+    )
+    options = (
+        Option("method", WordType(), "the solver, by CVXPY's name for it in any case", default="clarabel"),
+        Option(
+            "tolerance",
+            NumberType(0, 1, open_minimum=True),
+            "the solver's tolerances; otherwise its own defaults",
+            default=None,
+        ),
+    )
+
+    def supports(self, program: Program) -> tuple[str, ...]:
+        translate: Translator[Code] = Translator(CvxpyVocabulary(), Source())
+        try:
+            for expression in program.expressions:
+                translate(expression)
+        except Untranslatable as error:
+            return (str(error),)
+        return ()
+
+    def solve(
+        self, program: Program, arrays: Mapping[str, np.ndarray], settings: Settings, control: Control
+    ) -> Outcome:
+        import cvxpy as cp
+
+        from reludsl.backends.cvxpy.clarabel import WatchedClarabel
+
+        method = str(settings["method"]).upper()
+        refusal = _refusal(method, settings["tolerance"], cp.installed_solvers())
+        if refusal:
+            return Outcome("failed", None, message=refusal)
+        problem, variables = build_problem(program, arrays)
+        watched = WatchedClarabel(control.monitor, settings["tolerance"]) if method == "CLARABEL" else None
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # "may be inaccurate" is a status here
+                problem.solve(
+                    solver=watched or method, **_solver_options(method, settings["tolerance"], control.time_limit)
+                )
+        except cp.error.SolverError as error:
+            return Outcome("failed", None, message=f"{method} failed: {_first_line(error)}")
+        values = {name: variable.value for name, variable in variables.items()}
+        point = None if any(value is None for value in values.values()) else values
+        status: Status = {"optimal": "solved", "user_limit": "limit", "optimal_inaccurate": "limit"}.get(
+            problem.status, "failed"
+        )  # type: ignore[assignment]
+        stopped = watched is not None and watched.stopped
+        history = tuple(watched.history) if watched else ()
+        return Outcome(
+            "interrupted" if stopped else status,
+            point,
+            problem.solver_stats.num_iters if problem.solver_stats else None,
+            history[-1].primal_residual * watched.tolerance if watched and history else None,
+            history[-1].dual_residual * watched.tolerance if watched and history else None,
+            "" if status == "solved" else f"{method} ended with status {problem.status}",
+            history,
+            float(problem.compilation_time or 0.0),
+        )
+
+    def emit(self, program: Program, settings: Settings) -> Emitted:
+        build = Source()
+        names = {item.name for item in (*program.data, *program.variables, *program.constants)}
+        translate: Translator[Code] = Translator(CvxpyVocabulary(), build, reserved=names)
+        terms = [(term.name, translate(term.expression).text) for term in program.objective]
+        constraints = [
+            (constraint.name, translate_constraint(constraint, translate, build).text)
+            for constraint in program.constraints
+        ]
+        lines = [
+            f"def solve({', '.join(data.name for data in program.data)}):",
+            '    """Solves the convex program with CVXPY; returns its variables and the status."""',
+            *(f"    {text}" for text in _size_statements(program)),
+            *(f"    {constant.name} = {constant.value!r}" for constant in program.constants),
+            *(f"    {variable.name} = {_variable_text(variable)}  # {variable.meaning}" for variable in program.variables),
+            *(f"    {name} = {text}" for name, text in build.statements),
+            *(f"    {name} = {text}" for name, text in terms),
+            "    constraints = [",
+            *(f"        {text},  # {name}" for name, text in constraints),
+            "    ]",
+            f"    problem = cp.Problem(cp.Minimize({' + '.join(name for name, _ in terms)}), constraints)",
+            f"    problem.solve({_solve_arguments(settings)})",
+            f"    if any(variable.value is None for variable in [{', '.join(v.name for v in program.variables)}]):",
+            '        sys.exit(f"the solver found no solution: {problem.status}")',
+            f"    return {{{', '.join(f'{v.name!r}: {v.name}.value' for v in program.variables)}}}, problem.status",
+        ]
+        return Emitted(("numpy", "cvxpy"), (), "\n".join(lines) + "\n", imports=("import cvxpy as cp",))
+
+
+def build_problem(program: Program, arrays: Mapping[str, np.ndarray]) -> tuple[Any, dict[str, Any]]:
+    """The program as a `cvxpy.Problem`, and its variables by name."""
+    import cvxpy as cp
+
+    values: dict[str, Any] = {name: array.astype(float) for name, array in arrays.items()}
+    sizes = infer_sizes(program.expressions, {name: array.shape for name, array in arrays.items()})
+    variables = {
+        variable.name: cp.Variable(
+            tuple(dim.evaluate(sizes) for dim in variable.shape), **({"symmetric": True} if variable.symmetric else {})
+        )
+        for variable in program.variables
+    }
+    build = Objects(cvxpy_namespace(), {**values, **variables}, sizes)
+    translate: Translator[Any] = Translator(CvxpyVocabulary(), build)
+    constraints = [translate_constraint(constraint, translate, build) for constraint in program.constraints]
+    return cp.Problem(cp.Minimize(translate(total(program))), constraints), variables
+
+
+def _size_statements(program: Program) -> list[str]:
+    """Assignments of the program's sizes from the shapes of its data."""
+    statements: dict[str, str] = {}
+    for data in program.data:
+        for axis, dim in enumerate(data.shape):
+            if len(dim.terms) == 1 and dim.terms[0][1] == 1 and dim.names[0] not in statements:
+                rest = f" - {dim.constant}" if dim.constant else ""
+                statements[dim.names[0]] = f"{dim.names[0]} = {data.name}.shape[{axis}]{rest}"
+    return list(statements.values())
+
+
+def _variable_text(variable: Variable) -> str:
+    build = Source()
+    shape = build.group([build.size(dim) for dim in variable.shape]).text
+    return f"cp.Variable({shape}{', symmetric=True' if variable.symmetric else ''})"
+
+
+def _solve_arguments(settings: Settings) -> str:
+    method = str(settings["method"]).upper()
+    options = _solver_options(method, settings["tolerance"], None)
+    return ", ".join([f"solver={method!r}", *(f"{name}={value!r}" for name, value in options.items())])
+
+
+def _solver_options(method: str, tolerance: float | None, time_limit: float | None) -> dict[str, float]:
+    options = dict.fromkeys(_TOLERANCES.get(method, ()), tolerance) if tolerance is not None else {}
+    if time_limit is not None and method in _TIME_LIMITS:
+        options[_TIME_LIMITS[method]] = time_limit
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _refusal(method: str, tolerance: float | None, installed: list[str]) -> str:
+    if method not in installed:
+        return f"CVXPY has no installed solver `{method.lower()}`; installed: {', '.join(installed).lower()}"
+    if tolerance is not None and method not in _TOLERANCES:
+        return f"how `{method.lower()}` takes a tolerance is not known here: leave `tolerance` out"
+    return ""
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

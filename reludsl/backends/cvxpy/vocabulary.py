@@ -1,0 +1,125 @@
+"""The words of CVXPY: what every node and constraint of a program is called there, one to one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from reludsl.ir import (
+    Block,
+    Constraint,
+    Diagonal,
+    Elementwise,
+    Expand,
+    Expression,
+    Full,
+    Huber,
+    LogSumExp,
+    Max,
+    Maximum,
+    Minimum,
+    Multiply,
+    Nonnegative,
+    Norm,
+    SecondOrder,
+    Semidefinite,
+    Sum,
+    SumSquares,
+    Trace,
+    Translator,
+    Vocabulary,
+    Zero,
+    axis_keyword,
+)
+from reludsl.ir.builders import Builder
+
+T = TypeVar("T")
+
+_ELEMENTWISE: Mapping[str, str] = {
+    "abs": "cp.abs",
+    "pos": "cp.pos",
+    "neg": "cp.neg",
+    "square": "cp.square",
+    "exp": "cp.exp",
+    "log": "cp.log",
+    "logistic": "cp.logistic",
+    "sqrt": "cp.sqrt",
+    "entropy": "cp.entr",
+}
+
+
+class CvxpyVocabulary(Vocabulary):
+    """CVXPY, imported as `cp`. What does not depend on the variables stays with NumPy, imported as `np`."""
+
+    def spell(self, node: Expression, parts: tuple[T, ...], build: Builder[T]) -> T:
+        match node, parts:
+            case Multiply(left, right), (first, second) if left.shape and right.shape:
+                if left.is_constant and right.is_constant:
+                    return build.infix("*", first, second)
+                return build.call("cp.multiply", first, second)
+            case Elementwise(operation), (x,):
+                return build.call(_ELEMENTWISE[operation], x)
+            case Huber(), (x, threshold):
+                # CVXPY's function is twice ours.
+                return build.infix("*", 0.5, build.call("cp.huber", x, threshold))
+            case Maximum(), _:
+                return build.call("cp.maximum", *parts)
+            case Minimum(), _:
+                return build.call("cp.minimum", *parts)
+            case Sum(_, axis), (x,):
+                return build.call("cp.sum", x, **axis_keyword(axis))
+            case Max(_, axis), (x,):
+                return build.call("cp.max", x, **axis_keyword(axis))
+            case LogSumExp(_, axis), (x,):
+                return build.call("cp.log_sum_exp", x, **axis_keyword(axis))
+            case Norm(), (x,):
+                return _norm(node, x, build)
+            case SumSquares(), (x,):
+                return build.call("cp.sum_squares", x)
+            case Trace(), (x,):
+                return build.call("cp.trace", x)
+            case Diagonal(), (x,):
+                return build.call("cp.diag", x)
+            case Expand(argument, axis), (x,):
+                size = build.size(argument.shape[0])
+                shape = build.group([1, size] if axis == 0 else [size, 1])
+                return build.call("cp.reshape", x, shape, order="C")
+            case Block(rows), _:
+                blocks = iter(parts)
+                grid = [build.sequence([next(blocks) for _ in row]) for row in rows]
+                return build.call("cp.bmat", build.sequence(grid))
+            case Full(value, shape), _:
+                return build.call("np.full", build.group([build.size(dim) for dim in shape]), value)
+        return super().spell(node, parts, build)
+
+
+def _norm(node: Norm, x: T, build: Builder[T]) -> T:
+    if len(node.argument.shape) == 2 and node.axis is None:
+        if node.order == 2:
+            return build.call("cp.norm", x, "fro")
+        # CVXPY would take the operator norm.
+        return build.call("cp.sum" if node.order == 1 else "cp.max", build.call("cp.abs", x))
+    return build.call("cp.norm", x, node.order, **axis_keyword(node.axis))
+
+
+def translate_constraint(constraint: Constraint, translate: Translator[T], build: Builder[T]) -> T:
+    """The constraint as CVXPY has it."""
+    match constraint:
+        case Nonnegative(_, expression):
+            return build.infix(">=", translate(expression), 0)
+        case Zero(_, expression):
+            return build.infix("==", translate(expression), 0)
+        case SecondOrder(_, bound, vector, axis):
+            norm = build.call("cp.norm", translate(vector), 2, **axis_keyword(axis))
+            return build.infix("<=", norm, translate(bound))
+        case Semidefinite(_, matrix):
+            return build.infix(">>", translate(matrix), 0)
+    raise NotImplementedError(type(constraint).__name__)
+
+
+def cvxpy_namespace() -> Mapping[str, Any]:
+    """The names that translated expressions refer to."""
+    import cvxpy
+    import numpy
+
+    return {"cp": cvxpy, "np": numpy}

@@ -1,0 +1,42 @@
+"""Projection onto the cones of activation patterns, K = {u : e_k x_kᵀu ≥ 0 for all k} with signs e_k = ±1.
+
+Π_K(c) = c + Aᵀλ, where A has the rows e_k x_k and λ ≥ 0 minimizes ‖c + Aᵀλ‖ (Moreau). Any λ ≥ 0 gives an upper bound
+‖c + Aᵀλ‖ on ‖Π_K(c)‖, so bounds that are built on these norms stay true when the least-squares solver is inexact.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.optimize import nnls
+
+
+class PatternCones:
+    """The cones of the patterns D (n, P) over the samples X (n, d). Rows are scaled to unit length: same cones."""
+
+    def __init__(self, X: np.ndarray, D: np.ndarray) -> None:
+        lengths = np.linalg.norm(X, axis=1)
+        rows = lengths > 0
+        self._unit = X[rows] / lengths[rows, None]
+        self._signs = np.where(D[rows], 1.0, -1.0)
+
+    def project(self, column: np.ndarray, pattern: int) -> np.ndarray:
+        """Π_K(c) for a column (d,) and the index of its pattern; where NNLS fails, c plus a nonnegative combination."""
+        A = self._signs[:, pattern, None] * self._unit
+        size = float(np.linalg.norm(column))
+        if size == 0.0 or (A @ column >= 0).all():
+            return column
+        try:
+            multipliers, _ = nnls(A.T, -column / size)
+        except RuntimeError:  # its iteration limit: λ = 0 is allowed too
+            return column
+        projected = column + size * (A.T @ multipliers)
+        # Below the rounding of the subtraction nothing is left but noise: the cone has no such direction.
+        return projected if np.linalg.norm(projected) > 1e-12 * size else np.zeros_like(column)
+
+    def violation(self, columns: np.ndarray) -> float:
+        """The largest violation of columns (d, P), one a pattern, relative to the longest column; 0 when all hold."""
+        longest = float(np.linalg.norm(columns, axis=0).max(initial=0.0))
+        if longest == 0.0:
+            return 0.0
+        products = self._signs * (self._unit @ columns)
+        return max(0.0, -float(products.min(initial=0.0)) / longest)

@@ -1,0 +1,168 @@
+"""The convex program: what every lowering produces, and every backend takes.
+
+| to | use |
+|---|---|
+| write expressions | `sizes`, `Data`, `Variable`, `Named`, operators, `Sum`, `Norm`, `pos`, ... |
+| state a program | `Program`, `Term`, `Nonnegative`, `Zero`, `SecondOrder`, `Semidefinite` |
+| prove it convex | `verify`, `require_convex` |
+| evaluate it at a point | `evaluate`, `objective`, `violations` |
+| print it | `program_text` (`.ir`), `program_unicode`, `program_latex` |
+| turn it into a library's objects or code | `Translator` with a `Vocabulary` and `Objects` or `Source` |
+
+Importing this package does not import NumPy; evaluation does.
+"""
+
+from reludsl.ir.attributes import Curvature, Monotonicity, Rule, Sign
+from reludsl.ir.builders import Builder, Code, Objects, Source
+from reludsl.ir.dims import ONE, Dim, Shape, ShapeError, as_dim, as_shape, sizes
+from reludsl.ir.display import program_latex, program_unicode
+from reludsl.ir.evaluation import BindingError, evaluate, infer_sizes, objective, violations
+from reludsl.ir.expression import (
+    Add,
+    Constant,
+    Data,
+    Divide,
+    Expression,
+    Full,
+    MatMul,
+    Multiply,
+    Named,
+    Negate,
+    Placeholder,
+    Size,
+    Variable,
+    as_expression,
+)
+from reludsl.ir.functions import (
+    Apply,
+    Elementwise,
+    Huber,
+    LogSumExp,
+    Max,
+    Maximum,
+    Minimum,
+    Norm,
+    SumSquares,
+    absolute,
+    entropy,
+    exp,
+    log,
+    logistic,
+    neg,
+    pos,
+    sqrt,
+    square,
+)
+from reludsl.ir.mathematics import latex, unicode
+from reludsl.ir.numpy_vocabulary import NumpyVocabulary, helper_sources, numpy_namespace
+from reludsl.ir.program import (
+    Constraint,
+    Nonnegative,
+    Program,
+    SecondOrder,
+    Semidefinite,
+    Term,
+    Zero,
+    total,
+    walk,
+)
+from reludsl.ir.scalar import ScalarFunction, array_functions
+from reludsl.ir.structure import Block, Diagonal, Expand, Slice, Sum, Trace, Transpose, column, row
+from reludsl.ir.symmetry import is_symmetric
+from reludsl.ir.text import expression_text, program_text
+from reludsl.ir.translate import Translator, Untranslatable, Vocabulary, axis_keyword, chained
+from reludsl.ir.verifier import NotConvex, Violation, require_convex, verify
+
+__all__ = [
+    "ONE",
+    "Add",
+    "Apply",
+    "BindingError",
+    "Block",
+    "Builder",
+    "Code",
+    "Constant",
+    "Constraint",
+    "Curvature",
+    "Data",
+    "Diagonal",
+    "Dim",
+    "Divide",
+    "Elementwise",
+    "Expand",
+    "Expression",
+    "Full",
+    "Huber",
+    "LogSumExp",
+    "MatMul",
+    "Max",
+    "Maximum",
+    "Minimum",
+    "Monotonicity",
+    "Multiply",
+    "Named",
+    "Negate",
+    "Nonnegative",
+    "Norm",
+    "NotConvex",
+    "NumpyVocabulary",
+    "Objects",
+    "Placeholder",
+    "Program",
+    "Rule",
+    "ScalarFunction",
+    "SecondOrder",
+    "Semidefinite",
+    "Shape",
+    "ShapeError",
+    "Sign",
+    "Size",
+    "Slice",
+    "Source",
+    "Sum",
+    "SumSquares",
+    "Term",
+    "Trace",
+    "Translator",
+    "Transpose",
+    "Untranslatable",
+    "Variable",
+    "Violation",
+    "Vocabulary",
+    "Zero",
+    "absolute",
+    "array_functions",
+    "as_dim",
+    "as_expression",
+    "as_shape",
+    "axis_keyword",
+    "chained",
+    "column",
+    "entropy",
+    "evaluate",
+    "exp",
+    "expression_text",
+    "helper_sources",
+    "infer_sizes",
+    "is_symmetric",
+    "latex",
+    "log",
+    "logistic",
+    "neg",
+    "numpy_namespace",
+    "objective",
+    "pos",
+    "program_latex",
+    "program_text",
+    "program_unicode",
+    "require_convex",
+    "row",
+    "sizes",
+    "sqrt",
+    "square",
+    "total",
+    "unicode",
+    "verify",
+    "violations",
+    "walk",
+]

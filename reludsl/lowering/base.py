@@ -1,0 +1,66 @@
+"""What every lowering gives: a program, its data, the way back to a network, and what its optimum means."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+import numpy as np
+
+from reludsl.ir import Program
+from reludsl.model.binding import Encoding, Samples
+from reludsl.model.values import Decision
+from reludsl.network import Network
+
+Relation = Literal["equal", "upper bound", "lower bound", "local"]
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What the program's optimal value is for the non-convex training problem."""
+
+    relation: Relation
+    sentence: str
+
+
+@dataclass(frozen=True, eq=False)
+class Instance:
+    """The arrays of a program, and what was found while they were made."""
+
+    arrays: Mapping[str, np.ndarray]
+    counts: Mapping[str, int] = field(default_factory=dict)
+    decisions: tuple[Decision, ...] = ()
+
+
+@dataclass(frozen=True)
+class Code:
+    """Python source for a standalone script.
+
+    `functions` are defined once, at the top; `arrays` are statements that define the program's arrays from `X` (scaled
+    samples) and `y` (targets); `recover` are statements that define `hidden_weights`, `hidden_bias` and `output_weights`
+    from the program's variables and `X`.
+    """
+
+    functions: tuple[Any, ...]
+    arrays: str
+    recover: str
+
+
+class Lowered(Protocol):
+    """A training problem as a convex program."""
+
+    @property
+    def program(self) -> Program: ...
+
+    @property
+    def meaning(self) -> Meaning: ...
+
+    def bind(self, samples: Samples) -> Instance:
+        """The program's arrays for these samples. Raises Mistakes where the data does not admit the formulation."""
+
+    def recover(self, point: Mapping[str, np.ndarray], encoding: Encoding) -> Network:
+        """The network that a point of the program stands for."""
+
+    @property
+    def code(self) -> Code: ...

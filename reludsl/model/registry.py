@@ -1,0 +1,112 @@
+"""The registry is the language: which sections, kinds, roles, types and options there are.
+
+The grammar knows structure only. Checking, suggestions, `reludsl explain NAME`, `reludsl list` and the reference page
+all read these entries. An entry says everything about its kind in one place; adding one is adding a file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from reludsl.options import Option, Settings
+from reludsl.source import Span
+
+EDITION = 1
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A word that may follow a section's name, its options and what it means.
+
+    `build` turns the resolved options and the place of the kind into the part of the model that they describe.
+    `formula` is Unicode mathematics, `details` are Markdown paragraphs for the reference page, `example` is the
+    section as a user would write it.
+    """
+
+    name: str
+    summary: str
+    build: Callable[[Settings, Span | None], Any]
+    options: tuple[Option, ...] = ()
+    formula: str = ""
+    details: str = ""
+    example: str = ""
+
+
+@dataclass(frozen=True)
+class Section:
+    """A section of a spec. `default` names the kind that an absent section stands for."""
+
+    name: str
+    summary: str
+    kinds: tuple[Kind, ...] = ()
+    required: bool = False
+    repeatable: bool = False
+    default: str | None = None
+    plural: str = ""
+
+    def kind(self, name: str) -> Kind | None:
+        return next((kind for kind in self.kinds if kind.name == name), None)
+
+
+@dataclass(frozen=True)
+class DataType:
+    """A type of the `data` section; `axes` names its dimensions, `options` those of every datum of this type."""
+
+    name: str
+    axes: tuple[str, ...]
+    summary: str
+    options: tuple[Option, ...] = ()
+
+
+@dataclass(frozen=True)
+class Role:
+    """What a datum is for, the types it may have, and the options that come with the role.
+
+    `build` takes the name, the type, the dimensions (names or numbers), the options and the place of the type.
+    """
+
+    name: str
+    types: tuple[str, ...]
+    summary: str
+    build: Callable[[str, str, tuple[str | int, ...], Settings, Span], Any]
+    required: bool = False
+    options: tuple[Option, ...] = ()
+
+
+@dataclass(frozen=True)
+class Language:
+    """The whole language as one value, handed to the checker."""
+
+    sections: tuple[Section, ...]
+    roles: tuple[Role, ...] = ()
+    types: tuple[DataType, ...] = ()
+    edition: int = EDITION
+    _by_name: dict[str, Section] = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_by_name", {section.name: section for section in self.sections})
+
+    def section(self, name: str) -> Section | None:
+        return self._by_name.get(name)
+
+    def role(self, name: str) -> Role | None:
+        return next((role for role in self.roles if role.name == name), None)
+
+    def type(self, name: str) -> DataType | None:
+        return next((type_ for type_ in self.types if type_.name == name), None)
+
+    def with_kinds(self, section: str, kinds: Iterable[Kind]) -> Language:
+        """This language with further kinds in a section: how backends bring their `solver` entries."""
+        return replace(
+            self,
+            sections=tuple(
+                replace(entry, kinds=(*entry.kinds, *kinds)) if entry.name == section else entry
+                for entry in self.sections
+            ),
+        )
+
+    def entries(self, name: str) -> list[tuple[Section, Kind]]:
+        """Every kind of this name, with its section."""
+        return [(section, kind) for section in self.sections for kind in section.kinds if kind.name == name]

@@ -1,0 +1,24 @@
+"""The kinds of `solver`, made from what the backends declare."""
+
+from __future__ import annotations
+
+from reludsl.model.model import Solver
+from reludsl.model.registry import Kind
+from reludsl.model.values import Decision, shown
+from reludsl.options import Option, Settings
+from reludsl.source import Span
+
+
+def solver_kind(name: str, summary: str, details: str, options: tuple[Option, ...]) -> Kind:
+    """The registry entry of a backend."""
+
+    def build(settings: Settings, span: Span | None) -> Solver:
+        return Solver(name, settings, span)
+
+    return Kind(name, summary, build, options, details=details, example=f"solver {name}")
+
+
+def choose_settings(options: tuple[Option, ...]) -> tuple[Settings, tuple[Decision, ...]]:
+    """The defaults of a backend that was chosen without a section of the spec, and that they were taken."""
+    settings = Settings({option.name: option.default for option in options})
+    return settings, tuple(Decision(f"solver.{name}", shown(value)) for name, value in settings.items())

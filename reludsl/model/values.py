@@ -1,0 +1,386 @@
+"""Reading values: what the user wrote for an option, against what the registry declares for it.
+
+Arithmetic over hyperparameters is evaluated here. Every mistake is collected and the reading goes on, so that one run
+tells all of them; a value that could not be read is `INVALID`, and whoever holds it stays silent about it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from reludsl.diagnostics import Diagnostic, Label, listed, suggestion
+from reludsl.grammar import tree
+from reludsl.options import (
+    Choice,
+    ChoiceType,
+    ListType,
+    NumberType,
+    Option,
+    OptionType,
+    Selected,
+    Settings,
+    TextType,
+    UnionType,
+    WordType,
+)
+from reludsl.source import Span
+
+
+class _Invalid:
+    def __repr__(self) -> str:
+        return "INVALID"
+
+
+INVALID: Final = _Invalid()
+"""Stands for a value whose mistake has been reported."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A default that was taken for the user, or a choice that the data forced: shown by `explain` and in results."""
+
+    subject: str
+    value: str
+    reason: str = "default"
+
+    def __str__(self) -> str:
+        return f"{self.subject} = {self.value} ({self.reason})"
+
+
+class Reader:
+    """Reads settings and collects diagnostics and decisions. One reader serves one check."""
+
+    def __init__(self) -> None:
+        self.diagnostics: list[Diagnostic] = []
+        self.decisions: list[Decision] = []
+        self.hyperparameters: dict[str, Any] = {}
+        self.used: set[str] = set()
+
+    def report(self, code: str, message: str, span: Span, label: str = "", **more: Any) -> None:
+        """Collects an error at one place; `also` holds further labels."""
+        also: tuple[Label, ...] = more.pop("also", ())
+        self.diagnostics.append(Diagnostic(code, message, (Label(span, label), *also), **more))
+
+    # -- settings ------------------------------------------------------------------------------------------------
+
+    def settings(
+        self, owner: str, subject: str, declared: tuple[Option, ...], written: Iterable[tree.Setting], place: Span
+    ) -> Settings | None:
+        """The options of `owner` (as messages call it), defaults filled in; None when one is missing or wrong.
+
+        `subject` is the prefix under which defaults are noted, such as `formulation`.
+        """
+        options = {option.name: option for option in declared}
+        values: dict[str, Any] = {}
+        spans: dict[str, Span] = {}
+        for setting in self.without_repeats(written, f"in {owner}"):
+            option = options.get(setting.name.text)
+            if option is None:
+                self._unknown_option(owner, setting.name, list(options))
+                continue
+            values[option.name] = self.value(option.type, setting.value, f"`{option.name}`")
+            spans[option.name] = setting.value.span
+        for option in declared:
+            if option.name in values:
+                continue
+            if option.required:
+                self.report(
+                    "C207",
+                    f"{owner} needs the option `{option.name}`",
+                    place,
+                    f"`{option.name}` is missing",
+                    help=f"add `{option.name} = ...`: {option.summary}; expected {option.type}",
+                )
+                values[option.name] = INVALID
+            else:
+                values[option.name] = option.default
+                self.decisions.append(Decision(f"{subject}.{option.name}", shown(option.default)))
+        return None if any(value is INVALID for value in values.values()) else Settings(values, spans)
+
+    def without_repeats(self, written: Iterable[tree.Setting], where: str) -> list[tree.Setting]:
+        """The settings whose names come for the first time; the others are reported."""
+        first: dict[str, tree.Setting] = {}
+        for setting in written:
+            earlier = first.setdefault(setting.name.text, setting)
+            if earlier is not setting:
+                self.report(
+                    "C206",
+                    f"`{setting.name.text}` is given twice {where}",
+                    setting.name.span,
+                    "given again here",
+                    also=(Label(earlier.name.span, "first given here", primary=False),),
+                    help="keep one of the two",
+                )
+        return list(first.values())
+
+    def _unknown_option(self, owner: str, name: tree.Name, known: list[str]) -> None:
+        guess = suggestion(name.text, known)
+        if guess:
+            help_text = f"did you mean `{guess}`?"
+        elif known:
+            help_text = f"{owner} knows {listed(known, 'and')}"
+        else:
+            help_text = f"{owner} has no options: remove it"
+        self.report("C203", f"{owner} has no option `{name.text}`", name.span, "unknown option", help=help_text)
+
+    # -- values --------------------------------------------------------------------------------------------------
+
+    def value(self, type_: OptionType, value: tree.Value, what: str) -> Any:
+        """The value as Python has it, or INVALID. `what` names the option in messages."""
+        match type_:
+            case NumberType():
+                return self._number(type_, value, what)
+            case TextType():
+                return value.value if isinstance(value, tree.Text) else self._mismatch(type_, value, what)
+            case WordType():
+                return value.text if isinstance(value, tree.Name) else self._mismatch(type_, value, what)
+            case ChoiceType():
+                return self._choice(type_, value, what, type_)
+            case ListType(item):
+                if not isinstance(value, tree.List):
+                    return self._mismatch(type_, value, what)
+                items = [self.value(item, entry, f"an entry of {what}") for entry in value.items]
+                return INVALID if any(entry is INVALID for entry in items) else tuple(items)
+            case UnionType():
+                return self._union(type_, value, what)
+
+    def _union(self, type_: UnionType, value: tree.Value, what: str) -> Any:
+        by_class: dict[type, OptionType] = {type(member): member for member in type_.members}
+        choice = by_class.get(ChoiceType)
+        number = by_class.get(NumberType)
+        if isinstance(value, tree.Text) and TextType in by_class:
+            return self.value(by_class[TextType], value, what)
+        if isinstance(value, tree.List) and ListType in by_class:
+            return self.value(by_class[ListType], value, what)
+        if isinstance(choice, ChoiceType) and isinstance(value, (tree.Name, tree.Call)):
+            word = value.text if isinstance(value, tree.Name) else value.function.text
+            if number is None or word in choice.names or word not in self.hyperparameters:
+                return self._choice(choice, value, what, type_)
+        if isinstance(number, NumberType) and not isinstance(value, (tree.Text, tree.List)):
+            return self._number(number, value, what)
+        return self._mismatch(type_, value, what)
+
+    def _choice(self, type_: ChoiceType, value: tree.Value, what: str, expected: OptionType) -> Any:
+        if isinstance(value, tree.Name):
+            name, arguments = value, ()
+        elif isinstance(value, tree.Call):
+            name, arguments = value.function, value.arguments
+        else:
+            return self._mismatch(expected, value, what)
+        choice = next((choice for choice in type_.choices if choice.name == name.text), None)
+        if choice is None:
+            guess = suggestion(name.text, (*type_.names, *self.hyperparameters))
+            self.report(
+                "C221",
+                f"{what} cannot be `{name.text}`",
+                name.span,
+                f"expected {expected}",
+                help=f"did you mean `{guess}`?" if guess else f"available: {listed(type_.names)}",
+            )
+            return INVALID
+        return self._chosen(choice, arguments, value, what)
+
+    def _chosen(
+        self, choice: Choice, arguments: tuple[tree.Value | tree.Setting, ...], value: tree.Value, what: str
+    ) -> Any:
+        positional = [argument for argument in arguments if not isinstance(argument, tree.Setting)]
+        named = [argument for argument in arguments if isinstance(argument, tree.Setting)]
+        for argument in positional:
+            self.report(
+                "C208",
+                f"the options of `{choice.name}` are written `name = value`",
+                argument.span,
+                "a value without a name",
+                help=f"`{choice.name}` knows {listed([option.name for option in choice.options], 'and')}"
+                if choice.options
+                else f"write `{choice.name}` alone: it has no options",
+            )
+        settings = self.settings(f"`{choice.name}`", what.strip("`"), choice.options, named, value.span)
+        if positional or settings is None:
+            return INVALID
+        return Selected(choice.name, settings) if choice.options else choice.name
+
+    def _mismatch(self, expected: OptionType, value: tree.Value, what: str) -> Any:
+        self.report(
+            "C208",
+            f"{what} cannot be {_described(value)}",
+            value.span,
+            f"expected {expected}",
+            help=_example_of(expected),
+        )
+        return INVALID
+
+    def _number(self, type_: NumberType, value: tree.Value, what: str) -> Any:
+        if isinstance(value, (tree.Text, tree.List)):
+            return self._mismatch(type_, value, what)
+        number = self.arithmetic(value)
+        if number is INVALID:
+            return INVALID
+        if not type_.admits(number):
+            self.report("C209", f"{what} is {number:g}, out of its range", value.span, f"expected {type_}")
+            return INVALID
+        return int(number) if type_.integer else number
+
+    # -- arithmetic ----------------------------------------------------------------------------------------------
+
+    def arithmetic(self, value: tree.Value) -> Any:
+        """A finite float, or INVALID. Names are hyperparameters."""
+        match value:
+            case tree.Number():
+                return self._finite(value.value, value.span)
+            case tree.Name(text):
+                return self._hyperparameter(value, text)
+            case tree.Negate(operand):
+                number = self.arithmetic(operand)
+                return number if number is INVALID else -number
+            case tree.Binary(operator, left, right):
+                first, second = self.arithmetic(left), self.arithmetic(right)
+                if first is INVALID or second is INVALID:
+                    return INVALID
+                if operator == "/" and second == 0:
+                    self.report("C213", "division by zero", right.span, "this is 0")
+                    return INVALID
+                return self._finite(_OPERATORS[operator](first, second), value.span)
+        self.report(
+            "C208",
+            f"expected a number, not {_described(value)}",
+            value.span,
+            "not a number",
+            help="numbers, hyperparameters and `+ - * /` may stand here",
+        )
+        return INVALID
+
+    def _finite(self, number: float, span: Span) -> Any:
+        if math.isfinite(number):
+            return number
+        self.report("C213", "the value is too large for a floating-point number", span, "overflows")
+        return INVALID
+
+    def _hyperparameter(self, name: tree.Name, text: str) -> Any:
+        self.used.add(text)
+        if text in self.hyperparameters:
+            return self.hyperparameters[text]
+        guess = suggestion(text, self.hyperparameters)
+        self.report(
+            "C210",
+            f"there is no hyperparameter `{text}`",
+            name.span,
+            "unknown name",
+            help=f"did you mean `{guess}`?"
+            if guess
+            else f"define it: `hyperparameters {{ {text} = ... }}`, or write a number",
+        )
+        return INVALID
+
+    def read_hyperparameters(
+        self, section: tree.HyperparameterSection | None, overrides: Mapping[str, tree.Value]
+    ) -> None:
+        """Evaluates the hyperparameters in the order of their dependence; `overrides` replace written values."""
+        settings = self.without_repeats(section.settings if section else (), "in `hyperparameters`")
+        written = {setting.name.text: setting.value for setting in settings}
+        for name, value in overrides.items():
+            if name not in written:
+                guess = suggestion(name, written)
+                self.report(
+                    "C220",
+                    f"`--set {name}` names no hyperparameter of this spec",
+                    value.span,
+                    "set here",
+                    help=f"did you mean `{guess}`?"
+                    if guess
+                    else f"the spec defines {listed(written, 'and')}"
+                    if written
+                    else "the spec defines no hyperparameters",
+                )
+        pending = {name: overrides.get(name, value) for name, value in written.items()}
+        used_by_options = self.used
+        self.used = set()
+        for name in pending:
+            self._define(name, pending, ())
+        inner, self.used = self.used, used_by_options
+        self.used |= inner
+
+    def _define(self, name: str, pending: Mapping[str, tree.Value], path: tuple[str, ...]) -> None:
+        if name in self.hyperparameters:
+            return
+        value = pending[name]
+        for needed in names_in(value):
+            if needed.text in (*path, name):
+                self.report(
+                    "C212",
+                    f"the hyperparameter `{name}` depends on itself",
+                    needed.span,
+                    f"needs `{needed.text}`",
+                    help="give one of them a number: " + " -> ".join((*path, name, needed.text)),
+                )
+                self.hyperparameters[name] = INVALID
+                return
+            if needed.text in pending:
+                self._define(needed.text, pending, (*path, name))
+        if name not in self.hyperparameters:
+            self.hyperparameters[name] = self.arithmetic(value)
+
+
+_OPERATORS = {
+    "+": lambda a, b: a + b,
+    "-": lambda a, b: a - b,
+    "*": lambda a, b: a * b,
+    "/": lambda a, b: a / b,
+}
+
+
+def names_in(value: tree.Value) -> list[tree.Name]:
+    """The names that the arithmetic of a value refers to."""
+    match value:
+        case tree.Name():
+            return [value]
+        case tree.Negate(operand):
+            return names_in(operand)
+        case tree.Binary(_, left, right):
+            return names_in(left) + names_in(right)
+    return []
+
+
+def shown(value: Any) -> str:
+    """A resolved value as the spec would write it."""
+    match value:
+        case None:
+            return "none"
+        case str():
+            return value
+        case Selected(name, settings):
+            return f"{name}({', '.join(f'{key} = {shown(entry)}' for key, entry in settings.items())})"
+        case tuple():
+            return f"[{', '.join(shown(entry) for entry in value)}]"
+        case float():
+            return f"{value:g}"
+    return str(value)
+
+
+def _described(value: tree.Value) -> str:
+    match value:
+        case tree.Text(text):
+            return f'the text "{text}"'
+        case tree.List():
+            return "a list"
+        case tree.Number(text):
+            return f"the number {text}"
+        case tree.Name(text):
+            return f"the word `{text}`"
+        case tree.Call(function):
+            return f"the call `{function.text}(...)`"
+    return "arithmetic"
+
+
+def _example_of(type_: OptionType) -> str | None:
+    match type_:
+        case TextType():
+            return "put it in double quotes"
+        case ListType():
+            return "put the entries in brackets: `[..., ...]`"
+        case ChoiceType():
+            return f"available: {listed(type_.names)}"
+    return None

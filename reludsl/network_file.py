@@ -1,0 +1,84 @@
+"""The network's file: a NumPy `.npz` of arrays and one JSON text, no pickles; `docs/network-file.md` documents it.
+
+`write_network` stands word for word in generated code. `read_network` trusts nothing that it reads.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from reludsl.diagnostics import DataPlace, Diagnostic, Mistakes
+from reludsl.files import write_atomically
+
+FORMAT = "reludsl network"
+VERSION = 1
+
+ARRAYS = {
+    "hidden_weights": ("d", "m"),
+    "hidden_bias": ("m",),
+    "output_weights": ("m",),
+    "input_offset": ("d",),
+    "input_divisor": ("d",),
+    "target_offset": (),
+    "target_divisor": (),
+}
+"""The arrays of the file and their shapes: d inputs, m hidden neurons."""
+
+
+def write_network(path: str | os.PathLike[str], arrays: dict[str, np.ndarray], description: dict[str, object]) -> None:
+    """Writes arrays and description (JSON-ready) as one `.npz`, atomically. Raises OSError."""
+    text = json.dumps(description, indent=1, ensure_ascii=False, allow_nan=False)
+    write_atomically(path, lambda file: np.savez(file, allow_pickle=False, json=np.array(text), **arrays))
+
+
+def read_network(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Arrays and description of a network file. Raises Mistakes (D320 to D322) for any other or damaged file."""
+    place = DataPlace(str(path))
+    if not Path(path).is_file():
+        raise _mistake("D320", f"there is no network file `{path}`", None, "check the path")
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            if not isinstance(stored, np.lib.npyio.NpzFile) or "json" not in stored.files:
+                raise _mistake("D320", "the file is not a network of reludsl", place, "give a file that `solve -o` wrote")
+            description = json.loads(str(stored["json"][()]))
+            if not isinstance(description, dict) or description.get("format") != FORMAT:
+                raise _mistake("D320", "the file is not a network of reludsl", place, "give a file that `solve -o` wrote")
+            version = description.get("version")
+            if version != VERSION:
+                remedy = f"this reludsl reads version {VERSION}; use a release that knows version {version}"
+                raise _mistake("D322", f"the network file has version {version}", place, remedy)
+            arrays = {name: np.asarray(stored[name], dtype=float) for name in ARRAYS}
+    except PermissionError:
+        raise _mistake("D320", f"`{path}` may not be read", None, "change its permissions") from None
+    except (ValueError, OSError, EOFError, KeyError, TypeError, NotImplementedError, zipfile.BadZipFile) as error:
+        raise _damaged(place, (str(error).splitlines() or [type(error).__name__])[0]) from None
+    _check_arrays(arrays, place)
+    return arrays, description
+
+
+def _check_arrays(arrays: dict[str, np.ndarray], place: DataPlace) -> None:
+    sizes: dict[str, int] = {}
+    for name, axes in ARRAYS.items():
+        array = arrays[name]
+        if array.ndim != len(axes) or any(
+            sizes.setdefault(axis, size) != size for axis, size in zip(axes, array.shape, strict=True)
+        ):
+            raise _damaged(place, f"`{name}` has the shape {array.shape}")
+        if not np.isfinite(array).all():
+            raise _damaged(place, f"`{name}` holds values that are not finite")
+    if (arrays["input_divisor"] == 0).any() or arrays["target_divisor"] == 0:
+        raise _damaged(place, "a scaling divides by zero")
+
+
+def _damaged(place: DataPlace, reason: str) -> Mistakes:
+    return _mistake("D321", "the network file is damaged", place, "write it again with `solve -o`", reason)
+
+
+def _mistake(code: str, message: str, place: DataPlace | None, remedy: str, *notes: str) -> Mistakes:
+    return Mistakes([Diagnostic(code, message, place=place, help=remedy, notes=notes)])

@@ -1,0 +1,183 @@
+"""The compiler on one page: text → tree → model → convex program → solution or code, with a stop after any stage."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import cache, cached_property
+from typing import TYPE_CHECKING, Any
+
+from reludsl.backends import Backend, Control, Outcome, Progress, backends
+from reludsl.diagnostics import Diagnostic, Label, Mistakes, has_errors, listed, suggestion
+from reludsl.grammar import parse, tree
+from reludsl.interrupt import interruptible
+from reludsl.model.checker import check
+from reludsl.model.language import core_language
+from reludsl.model.model import Model
+from reludsl.model.registry import Kind, Language
+from reludsl.model.solvers import choose_settings, solver_kind
+from reludsl.model.values import Decision
+from reludsl.options import Settings
+from reludsl.source import Source
+from reludsl.versions import versions
+
+if TYPE_CHECKING:
+    from reludsl.lowering import Lowered
+    from reludsl.model.binding import Bound
+    from reludsl.solution import Solution
+
+
+class NoSolution(Mistakes):
+    """The solver ended without any iterate: nobody's mistake, but no result either. `outcome` says how it ended."""
+
+    def __init__(self, diagnostic: Diagnostic, outcome: Outcome) -> None:
+        super().__init__([diagnostic])
+        self.outcome = outcome
+
+
+@cache
+def language() -> Language:
+    """The language with the solvers of every backend."""
+    kinds = [solver_kind(backend.name, backend.summary, backend.details, backend.options) for backend in backends().values()]
+    return core_language().with_kinds("solver", kinds)
+
+
+@dataclass(eq=False)
+class Compilation:
+    """One spec on its way through the compiler; each stage is carried out when it is first asked for."""
+
+    source: Source
+    overrides: Mapping[str, tree.Value] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def _timed(self, phase: str) -> Iterator[None]:
+        started = time.perf_counter()
+        yield
+        self.seconds[phase] = self.seconds.get(phase, 0.0) + time.perf_counter() - started
+
+    @cached_property
+    def checked(self) -> tuple[Model | None, tuple[Diagnostic, ...]]:
+        """The model, or None, and every diagnostic of the spec."""
+        with self._timed("check"):
+            spec, diagnostics = parse(self.source)
+            if spec is None:
+                return None, tuple(diagnostics)
+            model, found = check(spec, language(), self.overrides)
+            return (None if diagnostics else model), (*diagnostics, *found)
+
+    @property
+    def model(self) -> Model:
+        """The checked model. Raises Mistakes."""
+        model, diagnostics = self.checked
+        if model is None:
+            raise Mistakes(diagnostics)
+        return model
+
+    @property
+    def warnings(self) -> tuple[Diagnostic, ...]:
+        return tuple(diagnostic for diagnostic in self.checked[1] if not has_errors([diagnostic]))
+
+    @cached_property
+    def lowered(self) -> Lowered:
+        """The convex program, proved convex."""
+        from reludsl.ir import require_convex
+        from reludsl.lowering import lower
+
+        model = self.model
+        with self._timed("lower"):
+            lowered = lower(model)
+            require_convex(lowered.program)
+        return lowered
+
+    def backend(self, name: str | None = None) -> tuple[Backend, Settings, tuple[Decision, ...]]:
+        """The backend of this name, of the spec, or the first that takes the program; its settings and defaults taken.
+
+        Raises Mistakes (C230, C231) for an unknown backend or one that cannot take the program.
+        """
+        program, asked = self.lowered.program, self.model.solver
+        able = [backend.name for backend in backends().values() if not backend.supports(program)]
+        chosen = name or (asked.name if asked else able[0])
+        span = asked.span if asked and asked.name == chosen and name is None else None
+        if chosen not in backends():
+            guess = suggestion(chosen, backends())
+            help_text = f"did you mean `{guess}`?" if guess else f"available: {listed(backends())}"
+            raise Mistakes([Diagnostic("C231", f"there is no backend `{chosen}`", help=help_text)])
+        backend = backends()[chosen]
+        if reasons := backend.supports(program):
+            message = f"the backend `{chosen}` cannot take this program: {'; '.join(reasons)}"
+            labels = (Label(span, "chosen here"),) if span else ()
+            raise Mistakes([Diagnostic("C230", message, labels, help=f"use {listed(able)}")])
+        if asked is not None and asked.name == chosen:
+            return backend, asked.settings, ()
+        settings, decisions = choose_settings(backend.options)
+        reason = "asked for" if name else "default, the first backend that takes the program"
+        return backend, settings, (Decision("solver", chosen, reason), *decisions)
+
+    def identity(self, decisions: tuple[Decision, ...] = ()) -> dict[str, Any]:
+        """What a network and generated code say about their origin."""
+        return {
+            "spec": self.source.text,
+            "digest": "sha256:" + hashlib.sha256(self.source.text.encode()).hexdigest(),
+            "hyperparameters": dict(self.model.hyperparameters),
+            "versions": versions(),
+            "seed": getattr(self.model.formulation, "seed", "none"),
+            "decisions": [str(decision) for decision in (*self.model.decisions, *decisions)],
+        }
+
+    def code(self, name: str | None = None) -> str:
+        """Standalone solver code for a backend."""
+        from reludsl.emission import emit_script
+
+        backend, settings, decisions = self.backend(name)
+        emitted = backend.emit(self.lowered.program, settings)
+        return emit_script(self.model, self.lowered, emitted, backend.name, self.identity(decisions))
+
+    def bind(self, data: Any, **options: Any) -> Bound:
+        """The model's data, see `model.binding.bind`; `data` and `test` are whatever `read_table` takes."""
+        from reludsl.model.binding import bind
+        from reludsl.model.tables import read_table
+
+        model = self.model
+        with self._timed("bind"):
+            names = (model.input.name, options.get("target") or model.target.name)
+            test = options.pop("test", None)
+            held_out = None if test is None else read_table(test, names)
+            return bind(model, read_table(data, names), test=held_out, **options)
+
+    def solve(
+        self,
+        bound: Bound,
+        backend_name: str | None = None,
+        time_limit: float | None = None,
+        monitor: Callable[[Progress], bool] = lambda progress: False,
+    ) -> Solution:
+        """Trains the network. Raises Mistakes, and NoSolution when the solver ends without an iterate."""
+        from reludsl.recovery import solution_of
+
+        backend, settings, decisions = self.backend(backend_name)
+        with self._timed("lower"):
+            instance = self.lowered.bind(bound.train)
+        with self._timed("solve"), interruptible() as interruption:
+            control = Control(time_limit, lambda progress: monitor(progress) or interruption.requested)
+            outcome = backend.solve(self.lowered.program, instance.arrays, settings, control)
+        self.seconds["compile"] = outcome.compile_seconds
+        self.seconds["solve"] -= outcome.compile_seconds
+        if outcome.point is None:
+            code, what = ("S403", "interrupted") if outcome.status == "interrupted" else ("S402", "failed")
+            message = f"the solver {what} before it had any solution"
+            remedy = f"try another backend or other options: {listed(backends())}"
+            notes = (outcome.message,) if outcome.message else ()
+            raise NoSolution(Diagnostic(code, message, notes=notes, help=remedy), outcome)
+        with self._timed("recover"):
+            solution = solution_of(self.model, self.lowered, bound, instance, outcome, backend.name)
+        return replace(
+            solution,
+            network=replace(solution.network, description=self.identity()),
+            decisions=(*self.model.decisions, *instance.decisions, *decisions),
+            warnings=(*self.warnings, *bound.warnings, *solution.warnings),
+            seconds=dict(self.seconds),
+        )

@@ -1,0 +1,65 @@
+"""Pages made from the registry and the catalogue: one a kind, one a diagnostic. `explain NAME` and the documentation use them."""
+
+from __future__ import annotations
+
+from reludsl.codes import CODES
+from reludsl.model.registry import Kind, Section
+from reludsl.model.values import shown
+from reludsl.options import ChoiceType, Option, UnionType
+from reludsl.pipeline import language
+
+
+def page(name: str) -> str | None:
+    """The page of a kind, a section or a diagnostic code, in Markdown; None for any other name."""
+    if name.upper() in CODES:
+        return code_page(name.upper())
+    pages = [kind_page(section, kind) for section, kind in language().entries(name)]
+    if section := language().section(name):
+        pages.append(section_page(section))
+    return "\n\n".join(pages) or None
+
+
+def code_page(code: str) -> str:
+    entry = CODES[code]
+    return f"## {code}: {entry.title}\n\n{entry.page.strip()}"
+
+
+def section_page(section: Section) -> str:
+    kinds = "\n".join(f"- `{kind.name}`: {kind.summary}" for kind in section.kinds)
+    return f"## `{section.name}`\n\n{section.summary}" + (f"\n\n{kinds}" if kinds else "")
+
+
+def kind_page(section: Section, kind: Kind) -> str:
+    """Everything the registry says about a kind."""
+    parts = [f"### `{section.name} {kind.name}`", f"{kind.summary[:1].upper()}{kind.summary[1:]}."]
+    if kind.formula:
+        parts.append(f"    {kind.formula}")
+    if kind.details:
+        parts.append(kind.details)
+    if kind.options:
+        parts.append(options_table(kind.options))
+    if kind.example:
+        parts.append(f"```\n{kind.example.strip()}\n```")
+    return "\n\n".join(parts)
+
+
+def options_table(options: tuple[Option, ...]) -> str:
+    """Options, their types, defaults and meanings as a Markdown table."""
+    rows = ["| option | value | default | meaning |", "|---|---|---|---|"]
+    for option in options:
+        default = "required" if option.required else f"`{shown(option.default)}`"
+        rows.append(f"| `{option.name}` | {option.type} | {default} | {option.summary}{_choices(option)} |")
+    return "\n".join(rows)
+
+
+def _choices(option: Option) -> str:
+    """What each word of an option means."""
+    members = option.type.members if isinstance(option.type, UnionType) else (option.type,)
+    choices = [choice for member in members if isinstance(member, ChoiceType) for choice in member.choices]
+    return "".join(f"; `{choice.name}`: {choice.summary}" for choice in choices)
+
+
+def names() -> list[str]:
+    """Every name that has a page."""
+    sections = language().sections
+    return [*CODES, *(kind.name for section in sections for kind in section.kinds), *(s.name for s in sections)]

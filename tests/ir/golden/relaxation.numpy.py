@@ -1,0 +1,13 @@
+Z_av = Z[:n, n + d :]
+Z_uu = Z[n : n + d, n : n + d]
+Z_vv = Z[n + d :, n + d :]
+objective = 0.5 * np.sum(np.square(Z_av - Y)) + gamma / 2 * (np.trace(Z_uu) + np.trace(Z_vv))
+moments_0 = Z
+A = Z[:n, :n]
+active_0 = A
+Z_au = Z[:n, n : n + d]
+A_ab = A - Z_au @ X.T
+mixed_0 = A_ab
+complementary_0 = np.diag(A_ab)
+A_bb = A - Z_au @ X.T - X @ Z_au.T + X @ Z_uu @ X.T
+inactive_0 = A_bb
