@@ -42,8 +42,8 @@ class Report:
 def check(spec: Spec, data: Any = None, *, target: str | None = None, set: Overrides | None = None) -> Report:
     """Everything that is wrong with a spec, and with data for it if any is given; nothing is solved.
 
-    `data` is a path, a mapping of arrays, a DataFrame or a tuple (X, y); `target` names its target column; `set` replaces
-    hyperparameters. Mistakes are returned, not raised.
+    `data` is a path, a mapping of arrays, a DataFrame or a tuple (X, y); `target` names its target column; `set`
+    replaces hyperparameters. Mistakes are returned, not raised.
     """
     try:
         compilation = compilation_of(spec, set)
@@ -68,8 +68,8 @@ def explain(
 ) -> str:
     """The problem in mathematics, its convex program, what its optimum means, and every default taken.
 
-    `stage` "model" or "program" gives that part alone, `latex` in LaTeX; data adds the sizes. Instead of a spec, the name of
-    a kind (`hinge`) or of a diagnostic (`C214`) gives its page. Raises Mistakes.
+    `stage` "model" or "program" gives that part alone, `latex` in LaTeX; data adds the sizes. Instead of a spec, the
+    name of a kind (`hinge`) or of a diagnostic (`C214`) gives its page. Raises Mistakes.
     """
     from reludsl.explanation import explain_compilation
     from reludsl.reference import page
@@ -138,7 +138,10 @@ def compilation_of(spec: Spec, set: Overrides | None = None) -> Compilation:
 
 
 def read_source(spec: str | os.PathLike[str]) -> Source:
-    """The source of a path, or of a text, which has a line end or begins with `reludsl`. Raises Mistakes (D301, D303)."""
+    """The source of a path, or of a text, which has a line end or begins with `reludsl`.
+
+    Raises Mistakes (D301, D303).
+    """
     if isinstance(spec, str) and ("\n" in spec or spec.split()[:1] == ["reludsl"]):
         return Source("<text>", spec)
     path = Path(spec)

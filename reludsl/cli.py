@@ -19,14 +19,14 @@ from reludsl.diagnostics import Diagnostic, Mistakes
 from reludsl.render import as_objects, render
 
 if TYPE_CHECKING:
-    from reludsl.backends import Progress
+    pass
 
 _WRONG, _NO_SOLUTION, _OUR_BUG = 1, 3, 70
 
 _F = Callable[..., Any]
 
 
-class _Settings(click.ParamType):
+class _Settings(click.ParamType):  # type: ignore[type-arg]
     """`name=value` for a hyperparameter."""
 
     name = "NAME=VALUE"
@@ -83,9 +83,7 @@ def _check(specs: tuple[str, ...], data: str | None, target: str | None, overrid
 @_options(_data, _target, _set)
 @click.option("--stage", type=click.Choice(["model", "program"]), help="Only the problem, or only the program.")
 @click.option("--latex", is_flag=True, help="LaTeX instead of Unicode.")
-def _explain(
-    spec: str, data: str | None, target: str | None, overrides: Any, stage: str | None, latex: bool
-) -> None:
+def _explain(spec: str, data: str | None, target: str | None, overrides: Any, stage: str | None, latex: bool) -> None:
     """Explain a spec: its mathematics, its convex program, every default. Or a word of the language, or a code."""
     from reludsl.api import explain
     from reludsl.reference import names, page
@@ -187,7 +185,9 @@ def _print_solution(rows: list[tuple[str, str]], output: str | None) -> None:
 @click.argument("network", metavar="NETWORK")
 @click.option("--data", metavar="FILE", required=True, help="A .csv, .parquet or .npz file.")
 @click.option("--scores", is_flag=True, help="The network's outputs instead of labels.")
-@click.option("-o", "--output", metavar="FILE", help="Where to write the predictions (.csv); otherwise standard output.")
+@click.option(
+    "-o", "--output", metavar="FILE", help="Where to write the predictions (.csv); otherwise standard output."
+)
 @_options(_json)
 def _predict(network: str, data: str, scores: bool, output: str | None, as_json: bool) -> None:
     """Predict with a saved network, one line a row; metrics too when the data has the target."""
@@ -272,7 +272,9 @@ def main(arguments: list[str] | None = None) -> None:
         cli.main(arguments, prog_name="reludsl", standalone_mode=False)
     except Mistakes as mistakes:
         _show(mistakes.diagnostics)
-        sys.exit(_NO_SOLUTION if any(diagnostic.code.startswith("S4") for diagnostic in mistakes.diagnostics) else _WRONG)
+        sys.exit(
+            _NO_SOLUTION if any(diagnostic.code.startswith("S4") for diagnostic in mistakes.diagnostics) else _WRONG
+        )
     except click.exceptions.Abort:
         click.echo("stopped", err=True)
         sys.exit(130)
@@ -289,6 +291,8 @@ def main(arguments: list[str] | None = None) -> None:
         import traceback
 
         traceback.print_exc()
-        click.echo("\nThis is a bug in reludsl, not a mistake of yours. Please report it with the text above.", err=True)
+        click.echo(
+            "\nThis is a bug in reludsl, not a mistake of yours. Please report it with the text above.", err=True
+        )
         sys.exit(_OUR_BUG)
     sys.exit(0)

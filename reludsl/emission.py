@@ -1,7 +1,7 @@
 """Standalone solver code: one readable script that loads data, solves, and saves the network in the project's format.
 
-The rooms write its parts: binding, lowering and backend each say what they need, and functions of theirs that are plain NumPy
-go into the script word for word, so that it computes what the direct solve computes.
+The rooms write its parts: binding, lowering and backend each say what they need, and functions of theirs that are
+plain NumPy go into the script word for word, so that it computes what the direct solve computes.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from reludsl import script_parts
-from reludsl.backends.base import Emitted
+from reludsl.backend import Emitted
 from reludsl.files import write_atomically
 from reludsl.ir import NumpyVocabulary, Program, Source, Translator, helper_sources, program_unicode
+from reludsl.literals import literal
 from reludsl.lowering import Lowered
 from reludsl.model.model import Model
 from reludsl.model.problem import training_problem
@@ -71,35 +72,42 @@ def _header(lowered: Lowered, backend: str, identity: Mapping[str, Any]) -> str:
     return '#!/usr/bin/env python3\nr"""' + quoted.replace('"""', "'''") + '"""'
 
 
-
-
 def _imports(functions: Iterable[Any], emitted: Emitted, text: str) -> str:
     """The imports that the embedded functions' modules have and the script needs, and those of the script itself."""
     used = {node.id for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)}
-    wanted: set[str] = set()
+    wanted: set[tuple[str, str]] = set()
     for module in dict.fromkeys(inspect.getmodule(function) for function in functions):
         assert module is not None
         for node in ast.parse(inspect.getsource(module)).body:
-            wanted |= _import_lines(node, used)
+            wanted |= _imported(node, used)
     for line in ("import argparse", "import json", "import sys", "import time", "import numpy as np", *emitted.imports):
-        wanted |= _import_lines(ast.parse(line).body[0], used)
-    standard = sorted(line for line in wanted if line.split()[1].split(".")[0] in sys.stdlib_module_names)
-    others = sorted(wanted - set(standard))
-    groups = ["from __future__ import annotations", "\n".join(standard), "\n".join(others)]
+        wanted |= _imported(ast.parse(line).body[0], used)
+    standard = {entry for entry in wanted if entry[0].split(".")[0] in sys.stdlib_module_names}
+    groups = ("from __future__ import annotations", _import_block(standard), _import_block(wanted - standard))
     return "\n\n".join(groups)
 
 
-def _import_lines(node: ast.stmt, used: set[str]) -> set[str]:
-    """The parts of an import statement that bind a used name, a line each; none of ours, nothing of the future."""
+def _import_block(wanted: set[tuple[str, str]]) -> str:
+    """Sorted imports of pairs (module, name): an empty name imports the module, `as x` renames it."""
+    whole = sorted(f"import {module} {name}".rstrip() for module, name in wanted if not name or name.startswith("as "))
+    parts: dict[str, list[str]] = {}
+    for module, name in sorted(wanted):
+        if name and not name.startswith("as "):
+            parts.setdefault(module, []).append(name)
+    return "\n".join([*whole, *(f"from {module} import {', '.join(names)}" for module, names in parts.items())])
+
+
+def _imported(node: ast.stmt, used: set[str]) -> set[tuple[str, str]]:
+    """What an import statement binds and the script uses, as pairs (module, name); nothing of ours."""
     match node:
         case ast.Import(names):
             return {
-                f"import {name.name}" + (f" as {name.asname}" if name.asname else "")
+                (name.name, f"as {name.asname}" if name.asname else "")
                 for name in names
                 if (name.asname or name.name).split(".")[0] in used and not name.name.startswith("reludsl")
             }
         case ast.ImportFrom(str(module), names) if module != "__future__" and not module.startswith("reludsl"):
-            return {f"from {module} import {name.name}" for name in names if (name.asname or name.name) in used}
+            return {(module, name.name) for name in names if (name.asname or name.name) in used}
     return set()
 
 
@@ -112,23 +120,22 @@ def _constants(model: Model, identity: Mapping[str, Any]) -> str:
         "hyperparameters": dict(model.hyperparameters),
         "input": model.input.name,
     }
-    lines = "\n".join(f"    {name!r}: {_literal(value)}," for name, value in described.items())
+    lines = "\n".join(f"    {literal(name)}: {_origin(value)}," for name, value in described.items())
     return f"# What the network's file says about its origin.\nORIGIN = {{\n{lines}\n}}"
 
 
-def _literal(value: Any) -> str:
+def _origin(value: Any) -> str:
     """A Python literal; a text of several lines is written a line each."""
     if not isinstance(value, str) or "\n" not in value:
-        return repr(value)
-    parts = "\n".join(f"        {line!r}" for line in value.splitlines(keepends=True))
+        return literal(value)
+    parts = "\n".join(f"        {literal(line)}" for line in value.splitlines(keepends=True))
     return f"(\n{parts}\n    )"
 
 
 def _objective(problem: Program) -> tuple[str, tuple[str, ...]]:
     """The function that evaluates the non-convex objective on a network, and the helpers that it calls."""
     build = Source()
-    reserved = {item.name for item in (*problem.data, *problem.variables, *problem.constants)}
-    translate = Translator(NumpyVocabulary(), build, reserved=reserved)
+    translate = Translator(NumpyVocabulary(), build, reserved=problem.names)
     terms = [(term.name, translate(term.expression).text) for term in problem.objective]
     sizes = [("n", "X.shape[0]")] if "n" in _names(terms) else []
     assignments = [
@@ -139,7 +146,7 @@ def _objective(problem: Program) -> tuple[str, tuple[str, ...]]:
     ]
     lines = [
         "def objective(X, y, U, b, alpha):",
-        '    """The training problem\'s objective, not convex, of a network with weights U (d, m), b and alpha (m,)."""',
+        '    """The training objective, not convex, of a network with weights U (d, m), b and alpha (m,)."""',
         *(f"    {name} = {text}" for name, text in assignments),
         f"    return {' + '.join(name for name, _ in terms)}",
     ]
@@ -155,23 +162,23 @@ def _names(terms: Iterable[tuple[str, str]]) -> set[str]:
 def _main(model: Model, lowered: Lowered) -> str:
     columns = None if model.input.selected is None else list(model.input.selected)
     if model.target.binary:
-        target = f"y, labels = encode_labels(data, options.target, {model.target.positive!r})"
+        target = f"y, labels = encode_labels(data, options.target, {literal(model.target.positive)})"
     else:
         target = "y, labels = numbers(data, options.target).reshape(-1), None"
     arguments = ", ".join(f"{data.name}={data.name}" for data in lowered.program.data)
     unpack = "\n".join(f'{variable.name} = point["{variable.name}"]' for variable in lowered.program.variables)
     body = f"""parser = argparse.ArgumentParser(description="Trains a two-layer ReLU network through a convex program.")
 parser.add_argument("--data", required=True, metavar="FILE", help="a .csv or .npz file with the training data")
-parser.add_argument("--target", default={model.target.name!r}, metavar="COLUMN", help="the target's name in it")
+parser.add_argument("--target", default={literal(model.target.name)}, metavar="COLUMN", help="the target's name in it")
 parser.add_argument("-o", "--output", metavar="NETWORK", help="where to save the network (.npz)")
 options = parser.parse_args()
 
 # Data: the same columns, scaling and labels are stored with the network.
 data = read_data(options.data)
-raw, columns = input_matrix(data, {model.input.name!r}, {columns!r}, options.target)
+raw, columns = input_matrix(data, {literal(model.input.name)}, {literal(columns)}, options.target)
 {target}
-input_offset, input_divisor = learn_scaling(raw, {model.input.scale!r})
-target_offset, target_divisor = learn_scaling(y, {model.target.scale!r})
+input_offset, input_divisor = learn_scaling(raw, {literal(model.input.scale)})
+target_offset, target_divisor = learn_scaling(y, {literal(model.target.scale)})
 samples = X = (raw - input_offset) / input_divisor
 y = (y - target_offset) / target_divisor
 

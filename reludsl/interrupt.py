@@ -1,4 +1,4 @@
-"""Ctrl-C as a request: the first one asks the solver to end with its best iterate, the second one is a KeyboardInterrupt."""
+"""Ctrl-C as a request: the first asks the solver to end with its best iterate, the second is a KeyboardInterrupt."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ class Interruption:
 
 @contextmanager
 def interruptible() -> Iterator[Interruption]:
-    """Inside, SIGINT sets a flag instead of raising. Only in the main thread: elsewhere signals are not ours to take."""
+    """Inside, SIGINT sets a flag instead of raising.
+
+    Only in the main thread: elsewhere signals are not ours to take.
+    """
     interruption = Interruption()
     if threading.current_thread() is not threading.main_thread():
         yield interruption

@@ -25,9 +25,9 @@ from reludsl.source import Source
 class Network:
     """f(x) = Σ_j max(0, xᵀu_j + b_j) α_j on scaled inputs x.
 
-    `hidden_weights` (d, m) holds the u_j, `hidden_bias` (m,) the b_j (zeros without a bias), `output_weights` (m,) the α_j.
-    `problem` is the training problem, and `description` what the file says in words: spec, digest, hyperparameters,
-    versions.
+    `hidden_weights` (d, m) holds the u_j, `hidden_bias` (m,) the b_j (zeros without a bias), `output_weights` (m,)
+    the α_j. `problem` is the training problem, and `description` what the file says in words: spec, digest,
+    hyperparameters, versions.
     """
 
     hidden_weights: np.ndarray
@@ -40,17 +40,18 @@ class Network:
     @property
     def width(self) -> int:
         """The number of hidden neurons."""
-        return self.hidden_weights.shape[1]
+        return len(self.output_weights)
 
     def scores(self, X: np.ndarray) -> np.ndarray:
         """The outputs (n,) for scaled inputs (n, d)."""
-        return np.maximum(X @ self.hidden_weights + self.hidden_bias, 0.0) @ self.output_weights
+        outputs: np.ndarray = np.maximum(X @ self.hidden_weights + self.hidden_bias, 0.0) @ self.output_weights
+        return outputs
 
     def decision_function(self, data: Any) -> np.ndarray:
         """The outputs (n,) for raw data: an array (n, d), a path, a frame or a mapping.
 
-        For a binary target the sign decides; a real-valued prediction is in the target's own units. Raises Mistakes (D3xx)
-        when the data does not fit the network.
+        For a binary target the sign decides; a real-valued prediction is in the target's own units. Raises Mistakes
+        (D3xx) when the data does not fit the network.
         """
         table = self.encoding.as_table(data) if isinstance(data, (np.ndarray, list)) else read_table(data)
         outputs = self.scores(self.encoding.inputs(table))
@@ -68,8 +69,8 @@ class Network:
     def objective(self, data: Any, target: Any = None) -> float:
         """Loss plus regularizers on raw data with its target: the value of the non-convex training problem.
 
-        The target may be given beside an array of inputs; otherwise it is found in the data. In the units in which the network
-        was trained. Raises Mistakes (D3xx).
+        The target may be given beside an array of inputs; otherwise it is found in the data. In the units in which
+        the network was trained. Raises Mistakes (D3xx).
         """
         if target is not None:
             return self.objective_on(self.encoding.samples(self.encoding.as_table(data, target)))
@@ -117,7 +118,9 @@ class Network:
             write_network(path, arrays, description)
         except OSError as error:
             reason = error.strerror or str(error)
-            raise Mistakes([Diagnostic("D330", f"`{path}` cannot be written: {reason}", help="choose another path")]) from None
+            raise Mistakes(
+                [Diagnostic("D330", f"`{path}` cannot be written: {reason}", help="choose another path")]
+            ) from None
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Network:
@@ -188,6 +191,10 @@ def _texts(value: object, count: int) -> tuple[str, ...] | None:
 def _labels(value: object) -> tuple[str | float, str | float] | None:
     if value is None:
         return None
-    if not isinstance(value, list) or len(value) != 2 or not all(isinstance(entry, (str, int, float)) for entry in value):
+    if (
+        not isinstance(value, list)
+        or len(value) != 2
+        or not all(isinstance(entry, (str, int, float)) for entry in value)
+    ):
         raise ValueError("its labels are not two texts or numbers")
     return value[0], value[1]

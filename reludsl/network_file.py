@@ -45,10 +45,14 @@ def read_network(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], d
     try:
         with np.load(path, allow_pickle=False) as stored:
             if not isinstance(stored, np.lib.npyio.NpzFile) or "json" not in stored.files:
-                raise _mistake("D320", "the file is not a network of reludsl", place, "give a file that `solve -o` wrote")
+                raise _mistake(
+                    "D320", "the file is not a network of reludsl", place, "give a file that `solve -o` wrote"
+                )
             description = json.loads(str(stored["json"][()]))
             if not isinstance(description, dict) or description.get("format") != FORMAT:
-                raise _mistake("D320", "the file is not a network of reludsl", place, "give a file that `solve -o` wrote")
+                raise _mistake(
+                    "D320", "the file is not a network of reludsl", place, "give a file that `solve -o` wrote"
+                )
             version = description.get("version")
             if version != VERSION:
                 remedy = f"this reludsl reads version {VERSION}; use a release that knows version {version}"

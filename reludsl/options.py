@@ -34,9 +34,9 @@ class NumberType:
         noun = "an integer" if self.integer else "a number"
         bounds = []
         if self.minimum is not None:
-            bounds.append(f"{'above' if self.open_minimum else 'at least'} {self.minimum:g}")
+            bounds.append(f"{'above' if self.open_minimum else 'at least'} {_plain(self.minimum)}")
         if self.maximum is not None:
-            bounds.append(f"at most {self.maximum:g}")
+            bounds.append(f"at most {_plain(self.maximum)}")
         return f"{noun} {' and '.join(bounds)}" if bounds else noun
 
     def admits(self, value: float) -> bool:
@@ -45,6 +45,10 @@ class NumberType:
         if self.minimum is not None and (value <= self.minimum if self.open_minimum else value < self.minimum):
             return False
         return self.maximum is None or value <= self.maximum
+
+
+def _plain(number: float) -> str:
+    return str(int(number)) if number == int(number) else f"{number:g}"
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from reludsl.interrupt import interruptible
 from reludsl.model.checker import check
 from reludsl.model.language import core_language
 from reludsl.model.model import Model
-from reludsl.model.registry import Kind, Language
+from reludsl.model.registry import Language
 from reludsl.model.solvers import choose_settings, solver_kind
 from reludsl.model.values import Decision
 from reludsl.options import Settings
@@ -41,7 +41,9 @@ class NoSolution(Mistakes):
 @cache
 def language() -> Language:
     """The language with the solvers of every backend."""
-    kinds = [solver_kind(backend.name, backend.summary, backend.details, backend.options) for backend in backends().values()]
+    kinds = [
+        solver_kind(backend.name, backend.summary, backend.details, backend.options) for backend in backends().values()
+    ]
     return core_language().with_kinds("solver", kinds)
 
 

@@ -13,7 +13,10 @@ _QUIET_SECONDS = 0.5
 
 @contextmanager
 def progress_display(wanted: bool) -> Iterator[Callable[[Progress], bool]]:
-    """A monitor for `Compilation.solve`. On a terminal it shows iteration, objective and residuals, elsewhere nothing."""
+    """A monitor for `Compilation.solve`.
+
+    On a terminal it shows iteration, objective and residuals, elsewhere nothing.
+    """
     if not wanted or not sys.stderr.isatty():
         yield lambda progress: False
         return
@@ -24,10 +27,10 @@ def progress_display(wanted: bool) -> Iterator[Callable[[Progress], bool]]:
 
         def show(progress: Progress) -> bool:
             if progress.seconds >= _QUIET_SECONDS:
+                residuals = f"{progress.primal_residual:.2g} primal, {progress.dual_residual:.2g} dual"
                 status.update(
                     f"iteration {progress.iteration}   objective {progress.objective:.8g}   "
-                    f"residuals / tolerance: {progress.primal_residual:.2g} primal, {progress.dual_residual:.2g} dual   "
-                    "(Ctrl-C ends with the best network so far)"
+                    f"residuals / tolerance: {residuals}   (Ctrl-C ends with the best network so far)"
                 )
             return False
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from reludsl.backends.base import Outcome
+from reludsl.backend import Outcome
 from reludsl.certificate import dual_bound, feasible_point
 from reludsl.diagnostics import Diagnostic
 from reludsl.lowering import Instance, Lowered

@@ -1,4 +1,7 @@
-"""Pages made from the registry and the catalogue: one a kind, one a diagnostic. `explain NAME` and the documentation use them."""
+"""Pages made from the registry and the catalogue: one a kind, one a diagnostic.
+
+`explain NAME` and the documentation use them.
+"""
 
 from __future__ import annotations
 

@@ -109,9 +109,7 @@ def _gutter_width(diagnostic: Diagnostic) -> int:
     return len(str(max(numbers, default=1))) + 1
 
 
-def _excerpt(
-    source: Source, labels: list[Label], width: int, paint: _Paint, diagnostic: Diagnostic
-) -> list[str]:
+def _excerpt(source: Source, labels: list[Label], width: int, paint: _Paint, diagnostic: Diagnostic) -> list[str]:
     by_line: dict[int, list[Label]] = {}
     for label in labels:
         by_line.setdefault(source.position(label.span.start)[0], []).append(label)
@@ -127,9 +125,7 @@ def _excerpt(
     return lines
 
 
-def _underline(
-    source: Source, number: int, label: Label, width: int, paint: _Paint, diagnostic: Diagnostic
-) -> str:
+def _underline(source: Source, number: int, label: Label, width: int, paint: _Paint, diagnostic: Diagnostic) -> str:
     text = source.line(number)
     column = source.position(label.span.start)[1] - 1
     length = min(label.span.end - label.span.start, max(len(text) - column, 0))

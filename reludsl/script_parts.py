@@ -1,4 +1,7 @@
-"""What a generated script does around the solver: reading data, encoding labels. Plain NumPy, embedded word for word."""
+"""What a generated script does around the solver: reading data, encoding labels.
+
+Plain NumPy, embedded word for word.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Everything that is known about a run: what `solve` returns, as a summary for people and as one object for machines."""
+"""Everything that is known about a run: a summary for people, one object for machines."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from reludsl.backends.base import Progress, Status
+from reludsl.backend import Progress, Status
 from reludsl.certificate import Bound
 from reludsl.diagnostics import Diagnostic
 from reludsl.lowering import Meaning
@@ -101,7 +101,10 @@ class Solution:
                 else f"{bound.value:.8g}   relative gap {bound.gap:.2g}, scope: {bound.scope}, by {bound.by}",
             ),
             ("program objective", f"{self.program_objective:.8g}   cone violation {self.violation:.2g}"),
-            ("network", f"{self.width} neurons from {self.patterns['active']} active of {self.patterns['kept']} patterns"),
+            (
+                "network",
+                f"{self.width} neurons from {self.patterns['active']} active of {self.patterns['kept']} patterns",
+            ),
         ]
         for part, values in self.metrics.items():
             rows.append((part, ", ".join(f"{name} {value:.4g}" for name, value in values.items())))
@@ -122,7 +125,10 @@ class Solution:
         return f"<Solution {self.status}: objective {self.objective:.8g}, {self.width} neurons, {self.backend}>"
 
     def plot(self, axes: Axes | None = None) -> Axes:
-        """Draws objective and residuals against the iterations, with matplotlib (the extra `plot`). Returns the axes."""
+        """Draws objective and residuals against the iterations, with matplotlib (the extra `plot`).
+
+        Returns the axes.
+        """
         if axes is None:
             import matplotlib.pyplot as plt
 

@@ -6,7 +6,7 @@ from functools import cache
 from importlib.metadata import entry_points
 
 from reludsl.backends.admm import AdmmBackend
-from reludsl.backends.base import Backend, Control, Outcome, Progress
+from reludsl.backend import Backend, Control, Outcome, Progress
 from reludsl.backends.cvxpy import CvxpyBackend
 
 __all__ = ["Backend", "Control", "Outcome", "Progress", "backends"]

@@ -1,8 +1,8 @@
 """The program's duality gap (`formulations.md`, section 7), and feasible points from infeasible ones.
 
-For the pattern program with L(f) = Σ ℓ(f_k, y_k) let g(z) be the largest ‖Π_K(±XᵀD_i z)‖ over all patterns. Every z with
-g(z) ≤ β bounds the optimum from below by −L*(−z), and z may be scaled to get there. Such a bound is weak duality: it holds
-whatever z is, so a poor solution can only make it loose.
+For the pattern program with L(f) = Σ ℓ(f_k, y_k) let g(z) be the largest ‖Π_K(±XᵀD_i z)‖ over all patterns. Every z
+with g(z) ≤ β bounds the optimum from below by −L*(−z), and z may be scaled to get there. Such a bound is weak
+duality: it holds whatever z is, so a poor solution can only make it loose.
 """
 
 from __future__ import annotations
@@ -40,9 +40,7 @@ class Feasible:
     violation: float
 
 
-def feasible_point(
-    program: Program, arrays: Mapping[str, np.ndarray], point: Mapping[str, np.ndarray]
-) -> Feasible:
+def feasible_point(program: Program, arrays: Mapping[str, np.ndarray], point: Mapping[str, np.ndarray]) -> Feasible:
     """The solver's point with every block projected onto its cone, and blocks that are only solver noise set to 0.
 
     A block is noise below 1e-6 of the longest one. Of the projected point and zero, the better one is given.
@@ -57,7 +55,7 @@ def feasible_point(
     for name, columns in blocks.items():
         result = np.zeros_like(columns)
         for i in np.flatnonzero(np.linalg.norm(columns, axis=0) > 1e-6 * longest):
-            result[:, i] = cones.project(columns[:, i], i)
+            result[:, i] = cones.project(columns[:, i], int(i))
         projected[name] = result
     value = float(objective(program, {**arrays, **projected}))
     zero = {name: np.zeros_like(columns) for name, columns in blocks.items()}

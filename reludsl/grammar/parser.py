@@ -34,7 +34,7 @@ EDITION = "1"
 DEEPEST_VALUE = 100
 """Levels of a value, so that whatever walks it by recursion stays clear of Python's limit."""
 MOST_MISTAKES = 20
-"""A text with more is hardly a spec: the rest would only push the first ones out of sight."""
+"""Where reading ends: a text with more is hardly a spec, and they would only push the first out of sight."""
 
 
 def parse(source: Source) -> tuple[Spec | None, list[Diagnostic]]:
@@ -59,6 +59,7 @@ def parse(source: Source) -> tuple[Spec | None, list[Diagnostic]]:
 
 def _salvage(source: Source, start: int, error: UnexpectedInput) -> tuple[Spec | None, list[Diagnostic]]:
     chunks = cut(source.text, start)
+    names_its_language = any(chunk.first_word == "reludsl" for chunk in chunks)
     edition, line, chunks, mistakes, damaged = _salvage_edition(source, chunks)
     if edition.text != EDITION:
         return None, [_unknown_edition(edition)]
@@ -69,11 +70,13 @@ def _salvage(source: Source, start: int, error: UnexpectedInput) -> tuple[Spec |
         except UnexpectedInput as in_chunk:
             mistakes.append(diagnose(in_chunk, source, chunk))
             damaged += (chunk.first.text,)
+            if len(mistakes) >= MOST_MISTAKES:
+                break
     if not mistakes:
         # The cuts took apart what is wrong only as a whole: then the first place to stumble says it.
         whole = Chunk(start, len(source.text), tuple(p for p in scan(source.text, start) if p.kind != "comment"))
         mistakes.append(diagnose(error, source, whole))
-    if not sections and any(mistake.code == "P101" for mistake in mistakes):
+    if not sections and not names_its_language:
         return None, mistakes[:1]
     good, too_deep, dropped = _without_deep_ones(tuple(sections))
     span = good[-1].span.until(line) if good else line
@@ -90,20 +93,20 @@ def _salvage_edition(
     Without an edition line the current edition is taken, so that the sections can be judged.
     """
     first, *others = chunks
+    again = [chunk for chunk in others if chunk.first_word == "reludsl"]
     rest = [chunk for chunk in others if chunk.first_word != "reludsl"]
     line = Span(source, first.start, first.start)
     assumed = Number(EDITION, line)
     if first.first_word == "reludsl":
-        repeated = [_misplaced_edition(source, chunk, first) for chunk in others if chunk not in rest]
+        repeated = [_misplaced_edition(source, chunk, first) for chunk in again]
         try:
             edition, line = read_edition(source, first.start, first.end)
         except UnexpectedInput as error:
             lost = ("reludsl",) if sum(piece.kind in ("word", "number") for piece in first.pieces) > 2 else ()
             return assumed, line, rest, [diagnose(error, source, first), *repeated], lost
         return edition, line, rest, repeated, ()
-    misplaced = [chunk for chunk in others if chunk.first_word == "reludsl"]
-    if misplaced:
-        return assumed, line, [first, *rest], [_misplaced_edition(source, misplaced[0], first)], ()
+    if again:
+        return assumed, line, [first, *rest], [_misplaced_edition(source, again[0], first)], ()
     if _means_edition(first):
         return assumed, line, rest, [_missing_edition(source, first, misspelt=True)], ()
     return assumed, line, chunks, [_missing_edition(source, first, misspelt=False)], ()

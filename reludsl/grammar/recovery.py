@@ -34,24 +34,30 @@ class Chunk:
 def cut(text: str, start: int = 0) -> list[Chunk]:
     """Cuts text[start:] into chunks of at most one section each, leaving out nothing but comments and blanks.
 
-    A chunk begins at a line that begins with a word and either is indented as the file's first such line, outside
-    any braces, or looks like the head of a section. Inside braces it has to be both, which is how
-    the next section is found when a brace was forgotten.
+    A chunk begins at a line that begins with a word and either is indented no more than the file's first such line
+    or looks like the head of a section. Inside braces it has to be both, which is how the next section is
+    found when a brace was forgotten; a broken head will do there if the line before is indented.
     """
     lines = _lines(text, start)
     margin = next((_indentation(text, line) for line in lines if line[0].kind == "word"), 0)
     groups: list[list[Piece]] = []
     brackets: list[Piece] = []
+    after_indented = False
     for line in lines:
-        inside = bool(brackets) and brackets[0].text == "{"
-        at_margin = line[0].kind == "word" and _indentation(text, line) == margin
+        indentation = _indentation(text, line)
+        at_margin = line[0].kind == "word" and indentation <= margin
         head = _looks_like_head(line)
-        if not groups or (at_margin and head if inside else at_margin or head):
+        if brackets and brackets[0].text == "{":
+            begins = at_margin and (head or (after_indented and _is_no_entry(line)))
+        else:
+            begins = at_margin or head
+        if begins or not groups:
             groups.append([])
             brackets.clear()
         groups[-1].extend(line)
         for piece in line:
             follow(brackets, piece)
+        after_indented = indentation > margin
     ends = [group[0].start for group in groups[1:]]
     return [Chunk(group[0].start, end, tuple(group)) for group, end in zip(groups, [*ends, len(text)], strict=True)]
 
@@ -86,5 +92,16 @@ def _looks_like_head(line: list[Piece]) -> bool:
             return texts[2] == "{"
         case ["word", "sign", *_]:
             return texts[0] in _BLOCK_SECTIONS and texts[1] == "{"
+        case _:
+            return False
+
+
+def _is_no_entry(line: list[Piece]) -> bool:
+    """Whether a line, though perhaps no head either, begins as nothing that stands inside braces does."""
+    match [piece.kind for piece in line[:2]]:
+        case ["word", "word"]:
+            return len(line) < 3 or line[2].text != ":"
+        case ["word", "sign"]:
+            return line[1].text == "{"
         case _:
             return False

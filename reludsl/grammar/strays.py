@@ -48,7 +48,9 @@ def strange_character(situation: Situation, position: int) -> Diagnostic:
         return _single_quotes(situation, position)
     if character in _QUOTES:
         help = 'put text into plain double quotes, as `"M"`'
-        return situation.report("P115", f"{quote(character)} is not a quotation mark here", "", help, at=here)
+        return situation.report(
+            "P115", f"{quote(character)} is not a quotation mark here", 'expected `"`', help, at=here
+        )
     shown, remedy = _described(character)
     return situation.report("P115", f"{shown} means nothing in a spec", "unknown character", remedy, at=here)
 
@@ -137,7 +139,7 @@ def _malformed_number(situation: Situation) -> Diagnostic | None:
         help = f"write `{number.text} * {offender.text}` if a product is meant; names begin with a letter"
     else:
         help = "numbers look like `3`, `0.5` or `1e-3`"
-    return situation.report("P122", f"{quote(whole.text)} is not a number", "", help, at=whole)
+    return situation.report("P122", f"{quote(whole.text)} is not a number", "expected a number", help, at=whole)
 
 
 def _hyphen(situation: Situation) -> Diagnostic | None:

@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Any, Final, Literal, Protocol, TypeAlias, TypeVar
 
 from reludsl.ir.dims import Dim
+from reludsl.literals import literal
 
 T = TypeVar("T")
 
@@ -275,7 +276,7 @@ def number(value: float) -> str:
 def _written(value: Code | Plain) -> str:
     if isinstance(value, Code):
         return value.text
-    return number(value) if isinstance(value, float) else repr(value)
+    return number(value) if isinstance(value, float) else literal(value)
 
 
 def _operand(value: Code | Plain, least: int) -> str:

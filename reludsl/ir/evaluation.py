@@ -28,8 +28,8 @@ class BindingError(ValueError):
 def evaluate(expression: Expression, values: Mapping[str, ArrayLike]) -> NDArray[np.float64] | float:
     """The value of an expression; a float for a scalar.
 
-    `values` are the data and variables by name; more than needed do no harm. Raises BindingError when one is
-    missing, or when their shapes contradict each other.
+    `values` are the data and variables by name, and sizes where no array tells them; more than needed do no
+    harm. Raises BindingError when one is missing, or when their shapes contradict each other.
     """
     value: NDArray[np.float64] | float = _Evaluator((expression,), values)(expression)
     return value if expression.shape else float(value)
@@ -91,7 +91,7 @@ def infer_sizes(expressions: Iterable[Expression], shapes: Mapping[str, tuple[in
         dim, side, array_name = soluble[0]
         (name,) = unknown(dim)
         size, rest = divmod(side - dim.evaluate(sizes, default=0), dict(dim.terms)[name])
-        if rest or size < 1:
+        if rest or size < 0:
             raise BindingError(f"{array_name} has a side of {side}, which is to be {dim}")
         sizes[name], origin[name] = size, array_name
     for dim, side, array_name in equations:
@@ -117,7 +117,9 @@ class _Evaluator:
         sizes = infer_sizes(expressions, {name: array.shape for name, array in given.items()})
         for name in size_names(walk(*expressions)):
             if name not in sizes:
-                raise BindingError(f"no array tells the size {name}")
+                if name not in values:
+                    raise BindingError(f"no array tells the size {name}")
+                sizes[name] = int(np.asarray(values[name]))
         self._translate = Translator(NumpyVocabulary(), Objects(numpy_namespace(), given, sizes))
 
     def __call__(self, expression: Expression) -> Any:

@@ -3,8 +3,8 @@
     minimize    Σ_k ℓ(f_k, y_k) + β Σ_i (‖v_i‖ + ‖w_i‖),   f = Σ_i D_i X (v_i − w_i)
     subject to  E_i X v_i ≥ 0,  E_i X w_i ≥ 0,             E_i = 2 D_i − I
 
-(Pilanci, Ergen 2020; Bai, Gautam, Sojoudi 2022, equation 2.2.) The patterns D_i are the columns of one 0-1 matrix D, the
-v_i and w_i those of V and W, so f is the row sum of D ∘ (X (V − W)): nothing is P times the data.
+(Pilanci, Ergen 2020; Bai, Gautam, Sojoudi 2022, equation 2.2.) The patterns D_i are the columns of one 0-1 matrix D,
+the v_i and w_i those of V and W, so f is the row sum of D ∘ (X (V − W)): nothing is P times the data.
 
 Recognition rebuilds the form from the parts that it finds and compares: a program either is of this form or is not.
 """
@@ -14,9 +14,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from reludsl.ir.attributes import Sign
 from reludsl.ir.dims import sizes
 from reludsl.ir.expression import Add, Constant, Data, Expression, MatMul, Multiply, Named, Negate, Size, Variable
-from reludsl.ir.attributes import Sign
 from reludsl.ir.functions import Apply, Norm
 from reludsl.ir.program import Nonnegative, Program, Term, walk
 from reludsl.ir.scalar import ScalarFunction

@@ -145,6 +145,12 @@ class Program:
         """The names of the sizes: those of data first, in the order of first appearance."""
         return size_names((*self.data, *self.variables, *self.nodes))
 
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The names of data, variables and constants."""
+        constants = tuple(constant.name for constant in self.constants if constant.name is not None)
+        return (*(data.name for data in self.data), *(variable.name for variable in self.variables), *constants)
+
     def _distinct(self, kind: type[_Node]) -> tuple[_Node, ...]:
         return tuple(dict.fromkeys(node for node in self.nodes if isinstance(node, kind)))
 

@@ -37,9 +37,9 @@ class Instance:
 class Code:
     """Python source for a standalone script.
 
-    `functions` are defined once, at the top; `arrays` are statements that define the program's arrays from `X` (scaled
-    samples) and `y` (targets); `recover` are statements that define `hidden_weights`, `hidden_bias` and `output_weights`
-    from the program's variables and `X`.
+    `functions` are defined once, at the top; `arrays` are statements that define the program's arrays from `X`
+    (scaled samples) and `y` (targets); `recover` are statements that define `hidden_weights`, `hidden_bias` and
+    `output_weights` from the program's variables and `X`.
     """
 
     functions: tuple[Any, ...]

@@ -1,7 +1,7 @@
 """The pattern program: two-layer ReLU training over a set of activation patterns (`formulations.md`, section 2).
 
-With all patterns its optimal value is that of the non-convex problem; with some of them it is an upper bound, attained by
-the network that `recover` builds (Pilanci, Ergen 2020).
+With all patterns its optimal value is that of the non-convex problem; with some of them it is an upper bound,
+attained by the network that `recover` builds (Pilanci, Ergen 2020).
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ from reludsl.network import Network
 def recover_neurons(V: np.ndarray, W: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Balanced neurons from the columns of V, which add to the output, and W (both (d, P)), which subtract.
 
-    A column v becomes hidden weights v / √‖v‖ and the output weight √‖v‖, so both have the same norm. Columns shorter than
-    1e-6 of the longest are solver noise and are dropped. Returns hidden weights (d, m) and output weights (m,).
+    A column v becomes hidden weights v / √‖v‖ and the output weight √‖v‖, so both have the same norm. Columns shorter
+    than 1e-6 of the longest are solver noise and are dropped. Returns hidden weights (d, m) and output weights (m,).
     """
     columns = np.concatenate([V, W], axis=1)
     signs = np.repeat([1.0, -1.0], [V.shape[1], W.shape[1]])

@@ -1,8 +1,8 @@
 """Activation patterns of two-layer networks: which samples each neuron is active on.
 
-A pattern is 1[Xg >= 0] for a direction g. All functions are plain NumPy, so that they can stand word for word in generated
-code. Masks are boolean arrays (n, P), one pattern a column; the pattern that is active nowhere is left out, since its
-neurons contribute nothing.
+A pattern is 1[Xg >= 0] for a direction g. All functions are plain NumPy, so that they can stand word for word in
+generated code. Masks are boolean arrays (n, P), one pattern a column; the pattern that is active nowhere is left out,
+since its neurons contribute nothing.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import numpy as np
 def sample_patterns(X: np.ndarray, count: int, seed: int) -> tuple[np.ndarray, int]:
     """Distinct patterns of directions g ~ N(0, I), in the order in which they were found, and how many were drawn.
 
-    `X` is (n, d). Drawing ends with `count` patterns, or when the last max(1000, 5 * found) directions brought no new one:
-    the supply is then visibly exhausted. (Bai, Gautam, Sojoudi 2022, Algorithm 2.1, without the repetitions.)
+    `X` is (n, d). Drawing ends with `count` patterns, or when the last max(1000, 5 * found) directions brought no new
+    one: the supply is then visibly exhausted. (Bai, Gautam, Sojoudi 2022, Algorithm 2.1, without the repetitions.)
     """
     n, d = X.shape
     generator = np.random.default_rng(seed)
@@ -98,9 +98,10 @@ def hyperplane_normals(X: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarra
 def arrangement_cells(Z: np.ndarray) -> np.ndarray:
     """The sign vectors (cells, m) of the open cells of the central hyperplane arrangement with unit normals Z (m, r).
 
-    The normals span their space and are pairwise not parallel. Every cell is then a pointed cone, so it touches one of the
-    arrangement's rays. The cells around a ray are those of the arrangement of the hyperplanes that hold it, one dimension
-    lower: r - 1 of them in general position, which gives all sign choices, or more, which is a recursion.
+    The normals span their space and are pairwise not parallel. Every cell is then a pointed cone, so it touches one
+    of the arrangement's rays. The cells around a ray are those of the arrangement of the hyperplanes that hold it,
+    one dimension lower: r - 1 of them in general position, which gives all sign choices, or more, which is a
+    recursion.
     """
     m, r = Z.shape
     if m == 0:

@@ -1,7 +1,7 @@
 """Binding: the arrays that a model was declared for, checked in the spec's vocabulary, scaled and encoded.
 
-What was learnt here (columns, scaling, labels) is the network's `Encoding`: it travels with the weights, so that new data
-is treated exactly as the training data was. All mistakes of a table are told in one run.
+What was learnt here (columns, scaling, labels) is the network's `Encoding`: it travels with the weights, so that new
+data is treated exactly as the training data was. All mistakes of a table are told in one run.
 """
 
 from __future__ import annotations
@@ -59,7 +59,8 @@ class Encoding:
             )
         reader.finish()
         assert raw is not None
-        return (raw - self.offset) / self.divisor
+        scaled: np.ndarray = (raw - self.offset) / self.divisor
+        return scaled
 
     def as_table(self, X: Any, y: Any = None) -> Table:
         """Plain arrays under the names that this encoding looks for. Raises Mistakes (D308)."""
@@ -67,7 +68,9 @@ class Encoding:
         if self.columns is not None:
             X = np.asarray(X)
             if X.ndim != 2 or X.shape[1] != len(self.columns):
-                message = f"the network needs {len(self.columns)} input columns, the array has the shape {_times(X.shape)}"
+                message = (
+                    f"the network needs {len(self.columns)} input columns, the array has the shape {_times(X.shape)}"
+                )
                 raise Mistakes([Diagnostic("D308", message, help="give one row a sample, in the order of training")])
             arrays = dict(zip(self.columns, X.T, strict=True))
         return read_table(arrays if y is None else {**arrays, self.target: y})
@@ -112,8 +115,9 @@ def bind(
 ) -> Bound:
     """Checks a table against the model's declarations, splits off held-out rows, learns the scaling on the others.
 
-    `target` names the target's column where it is not called as declared. `holdout` in [0, 1) is the share of rows, drawn
-    with `split_seed`, on which nothing is learnt; `test` is a table of such rows instead. Raises Mistakes (D3xx).
+    `target` names the target's column where it is not called as declared. `holdout` in [0, 1) is the share of rows,
+    drawn with `split_seed`, on which nothing is learnt; `test` is a table of such rows instead. Raises Mistakes
+    (D3xx).
     """
     reader = _Reader(table)
     target_name = target or model.target.name
@@ -285,7 +289,8 @@ class _Reader:
     def finite(self, name: str, array: np.ndarray, span: Span | None, role: str) -> np.ndarray | None:
         """The array as numbers, or None when text, a missing value or an infinite one stands in it."""
         if array.dtype == object:
-            return self._text_or_missing(name, array, role)
+            self._text_or_missing(name, array, role)
+            return None
         bad = ~np.isfinite(array)
         if not bad.any():
             return array
@@ -299,7 +304,12 @@ class _Reader:
             self.report("D306", f"a value of {role} is missing", remedy, column=place, row=row, notes=others)
         else:
             self.report(
-                "D307", f"a value of {role} is infinite", "correct or remove the row", column=place, row=row, notes=others
+                "D307",
+                f"a value of {role} is infinite",
+                "correct or remove the row",
+                column=place,
+                row=row,
+                notes=others,
             )
         return None
 
@@ -317,9 +327,7 @@ class _Reader:
 
     # -- targets -------------------------------------------------------------------------------------------------
 
-    def labels(
-        self, name: str, target: Target
-    ) -> tuple[np.ndarray | None, tuple[LabelValue, LabelValue] | None]:
+    def labels(self, name: str, target: Target) -> tuple[np.ndarray | None, tuple[LabelValue, LabelValue] | None]:
         """A binary target as -1 and +1, and the labels that these stand for."""
         array = self.column(name, target.span)
         if array is None or not self.no_missing_label(name, array):
@@ -397,9 +405,7 @@ class _Reader:
     def no_missing_label(self, name: str, array: np.ndarray) -> bool:
         missing = [i for i, entry in enumerate(array.tolist()) if entry is None or entry != entry]
         if missing:
-            self.report(
-                "D306", "a label is missing", "fill it in, or remove the row", column=name, row=missing[0] + 1
-            )
+            self.report("D306", "a label is missing", "fill it in, or remove the row", column=name, row=missing[0] + 1)
         return not missing
 
     def training_target(self, name: str, values: np.ndarray, target: Target) -> None:

@@ -265,7 +265,11 @@ class _Checker:
             return axis.text
         if axis.value != int(axis.value) or axis.value < 1:
             self.reader.report(
-                "C209", f"a dimension cannot be {axis.text}", axis.span, "expected a positive integer or a name"
+                "C209",
+                f"a dimension cannot be {axis.text}",
+                axis.span,
+                "expected a positive integer or a name",
+                help="write a name such as `n`, or the number of rows or columns",
             )
             return INVALID
         return int(axis.value)

@@ -1,4 +1,4 @@
-"""The training problem itself, non-convex, as expressions: printed by `explain`, evaluated on networks, written into code."""
+"""The training problem itself, non-convex, as expressions: for `explain`, for networks' objectives, for code."""
 
 from __future__ import annotations
 

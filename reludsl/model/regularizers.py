@@ -10,7 +10,6 @@ from reludsl.source import Span
 _STRENGTH = Option("strength", NumberType(minimum=0), "β, the weight of the penalty against the loss")
 
 
-
 def _weight_decay(settings: Settings, span: Span | None) -> Regularizer:
     return Regularizer("weight_decay", settings["strength"], span)
 

@@ -1,4 +1,7 @@
-"""Rules that hold across sections. Each takes the parts found so far and gives its diagnostics; parts may be INVALID."""
+"""Rules that hold across sections.
+
+Each takes the parts found so far and gives its diagnostics; parts may be INVALID.
+"""
 
 from __future__ import annotations
 

@@ -209,9 +209,7 @@ def _array(value: Any) -> np.ndarray:
     try:
         array = np.asarray(value)
     except ValueError:
-        raise _mistake(
-            "D308", "an array is ragged", DataPlace("data"), "give rows of the same length"
-        ) from None
+        raise _mistake("D308", "an array is ragged", DataPlace("data"), "give rows of the same length") from None
     if array.dtype.kind in "fiub":
         return array.astype(float)
     texts = np.empty(array.shape, dtype=object)
@@ -220,7 +218,7 @@ def _array(value: Any) -> np.ndarray:
     for index, entry in np.ndenumerate(array):
         missing = entry is None or entry != entry or str(entry) in ("<NA>", "NaT", "")
         texts[index] = None if missing else str(entry)
-        if not isinstance(entry, (int, float, np.number, np.bool_)) and not missing or isinstance(entry, complex):
+        if (not isinstance(entry, (int, float, np.number, np.bool_)) and not missing) or isinstance(entry, complex):
             numeric = False
         elif numeric:
             numbers[index] = np.nan if missing else float(entry)

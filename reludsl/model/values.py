@@ -164,8 +164,9 @@ class Reader:
         return self._mismatch(type_, value, what)
 
     def _choice(self, type_: ChoiceType, value: tree.Value, what: str, expected: OptionType) -> Any:
+        arguments: tuple[tree.Value | tree.Setting, ...] = ()
         if isinstance(value, tree.Name):
-            name, arguments = value, ()
+            name = value
         elif isinstance(value, tree.Call):
             name, arguments = value.function, value.arguments
         else:
@@ -220,7 +221,8 @@ class Reader:
         if number is INVALID:
             return INVALID
         if not type_.admits(number):
-            self.report("C209", f"{what} is {number:g}, out of its range", value.span, f"expected {type_}")
+            message = f"{what} is {number:g}, out of its range"
+            self.report("C209", message, value.span, f"expected {type_}", help=f"choose {type_}")
             return INVALID
         return int(number) if type_.integer else number
 

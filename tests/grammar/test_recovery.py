@@ -1,11 +1,14 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from reludsl.diagnostics import Diagnostic
 from reludsl.grammar import parse
 from reludsl.grammar.parser import MOST_MISTAKES
 from reludsl.grammar.tree import Spec
 
-from .specs import CANONICAL, parsed, source_of
+from .specs import CANONICAL, parsed, source_of, unhurried
+from .writing import written_specs
 
 GOOD_SECTIONS = (
     "data {\n  input X : matrix[n, d]\n}\n",
@@ -47,6 +50,17 @@ def test_a_broken_section_hides_no_other(broken: str, position: int) -> None:
     else:
         assert spec.sections == parsed("reludsl 1\n" + "".join(GOOD_SECTIONS)).sections
         assert spec.damaged == ("reludsl" if broken.startswith("}") else broken.split()[0],)
+
+
+@unhurried
+@given(written_specs(), st.sampled_from(BROKEN_SECTIONS[:-1]))
+def test_a_broken_section_hides_no_other_in_any_layout(written: tuple[Spec, str, list[str]], broken: str) -> None:
+    tree, text, _ = written
+    spec, mistakes = read(f"{text}\n{broken}")
+    assert spec is not None
+    assert spec.sections[: len(tree.sections)] == tree.sections
+    assert mistakes
+    assert all(mistake.span is not None and mistake.span.start > len(text) for mistake in mistakes)
 
 
 def test_all_mistakes_are_told_in_the_order_of_the_text() -> None:
@@ -109,3 +123,19 @@ def test_nothing_is_saved_from_what_is_no_spec(text: str) -> None:
 def test_mistakes_end_somewhere() -> None:
     _, mistakes = read("reludsl 1\n" + "loss\n" * 100)
     assert len(mistakes) == MOST_MISTAKES
+
+
+@pytest.mark.parametrize(
+    "head", ["regularizer weight-decay", "regularizer {", "regularizer l1 strength = 1", "data x {"]
+)
+def test_a_forgotten_brace_does_not_hide_a_broken_head(head: str) -> None:
+    _, mistakes = read(f"reludsl 1\nloss hinge {{\n  margin = 1\n\n{head}\n")
+    assert len(mistakes) == 2
+    assert mistakes[0].code == "P107"
+
+
+def test_entries_at_the_margin_do_not_begin_a_section() -> None:
+    text = "reludsl 1\ndata {\n  input X : matrix[n, d]\ntarget y : binary[n] {\npositive = f(\nx,\ny)\n}\n}\nloss\n"
+    spec, mistakes = read(text)
+    assert [mistake.code for mistake in mistakes] == ["P103"]
+    assert spec is not None and len(spec.sections) == 1

@@ -68,7 +68,7 @@ def test_the_mathematics_in_latex(case: Case, golden: Golden) -> None:
 
 def test_the_generated_code(case: Case, golden: Golden) -> None:
     code = numpy_code(case)
-    golden(f"{case.program.name}.numpy.py", code)
+    golden(f"{case.program.name}.numpy.txt", code)
     point = case.point(2)
     names = dict(numpy_namespace()) | {name: np.asarray(value, float) for name, value in point.items()}
     names |= dict(case.sizes) | {constant.name: constant.value for constant in case.program.constants}

@@ -37,7 +37,7 @@ beta = Constant(0.1, "beta")
 @pytest.mark.parametrize(
     ("expression", "code"),
     [
-        (x - (y - z), "x - y + z"),
+        (x - (y - z), "x - (y - z)"),
         (x - (y + z), "x - (y + z)"),
         (-x + y, "-x + y"),
         (x - 2, "x - 2"),

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from reludsl.backends.base import Control, Emitted, Outcome, Progress, Status
+from reludsl.backend import Control, Emitted, Outcome, Progress, Status
 from reludsl.ir import Placeholder, Program, square
 from reludsl.ir.pattern_form import PatternForm
+from reludsl.literals import literal
 from reludsl.options import Choice, ChoiceType, NumberType, Option, Settings
 
 if TYPE_CHECKING:
@@ -30,9 +31,7 @@ class AdmmBackend:
         Option("rho", NumberType(0, open_minimum=True), "the penalty at the start", default=1.0),
         Option("tolerance", NumberType(0, 1, open_minimum=True), "bound on the relative residuals", default=1e-5),
         Option("max_iterations", NumberType(1, integer=True), "iterations until it stops anyway", default=20_000),
-        Option(
-            "relaxation", NumberType(1, 1.95), "over-relaxation; 1 is the method without it", default=1.6
-        ),
+        Option("relaxation", NumberType(1, 1.95), "over-relaxation; 1 is the method without it", default=1.6),
         Option(
             "balancing",
             ChoiceType((Choice("on", "the penalty adapts to the residuals"), Choice("off", "the penalty stays"))),
@@ -112,40 +111,43 @@ class AdmmBackend:
 
         form = PatternForm.of(program)
         assert form is not None, "supports() is asked first"
-        beta = f"{form.strength!r} * len(y)  # the mean of the losses, times n" if form.mean else repr(form.strength)
+        scale = (
+            f"len({form.y.name})  # the kernel minimizes the sum of the losses, not their mean" if form.mean else "1"
+        )
         X, D, y = form.X.name, form.D.name, form.y.name
         solve = f'''def solve({X}, {D}, {y}):
     """Minimizes the convex program by ADMM; returns its variables and the status."""
-    beta = {beta}
+    scale = {scale}
+
+    def report(state):
+        """Prints the progress now and then; never ends the iteration."""
+        if state.iteration % 500 == 0:
+            residuals = f"{{state.primal:.2g}} primal, {{state.dual:.2g}} dual"
+            print(f"iteration {{state.iteration}}, objective {{state.objective / scale:.8g}}, residuals {{residuals}}")
+        return False
+
     result = solve_pattern_program(
         {X},
         {D},
         {y},
-        beta,
+        {form.strength!r} * scale,
         rho={settings["rho"]!r},
         tolerance={settings["tolerance"]!r},
         max_iterations={settings["max_iterations"]!r},
         relaxation={settings["relaxation"]!r},
         balancing={settings["balancing"] == "on"},
-        linear_solver={settings["linear_solver"]!r},
+        linear_solver={literal(settings["linear_solver"])},
         monitor=report,
     )
     P = {D}.shape[1]
     return {{"{form.V.name}": result.columns[:, :P], "{form.W.name}": result.columns[:, P:]}}, result.status
-
-
-def report(state):
-    """Prints the progress now and then; never ends the iteration."""
-    if state.iteration % 500 == 0:
-        print(f"iteration {{state.iteration:6d}}   objective {{state.objective:.8g}}   "
-              f"residuals / tolerance: {{state.primal:.2g}} primal, {{state.dual:.2g}} dual")
-    return False
 '''
         functions = (
             kernel.Residuals,
             kernel.Result,
             kernel.PatternProducts,
             kernel.solve_pattern_program,
+            kernel.joint_norm,
             kernel.block_soft_threshold,
             kernel.exact_kernel_solver,
             kernel.conjugate_gradient_solver,

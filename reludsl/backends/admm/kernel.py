@@ -2,17 +2,18 @@
 
     minimize   1/2 ||F u - y||^2 + beta * sum_j ||v_j||     subject to   u = v,   G u = s,   s >= 0
 
-u holds 2P columns of length d: the first P enter the prediction with a plus sign, the others with a minus sign, so that
-F u = sum_i D_i X (u_i - u_{P+i}). G u = E_i Xs u_i, with E_i = 2 D_i - I and Xs the rows of X scaled to a common length:
-the cones stay the same, the method converges faster. (Bai, Gautam, Sojoudi 2022, Algorithm 3.1.)
+u holds 2P columns of length d: the first P enter the prediction with a plus sign, the others with a minus sign, so
+that F u = sum_i D_i X (u_i - u_{P+i}). G u = E_i Xs u_i, with E_i = 2 D_i - I and Xs the rows of X scaled to a common
+length: the cones stay the same, the method converges faster. (Bai, Gautam, Sojoudi 2022, Algorithm 3.1.)
 
 Since E_i^2 = I, every diagonal block of G^T G is Xs^T Xs, and the u-update is exact at linear cost: with
 M = I + Xs^T Xs and B = v - lam + G^T (s - nu),
 
     u = M^-1 (B + F^T q / rho),   (I + S / rho) q = y - F M^-1 B,   S = F M^-1 F^T = 2 (X M^-1 X^T) o (D D^T).
 
-S is factored once, S = Q diag(w) Q^T, which makes every change of rho free. Where n x n is too large, conjugate gradients
-solve the same system and S q costs one F and one F^T. Plain NumPy: these functions stand word for word in generated code.
+S is factored once, S = Q diag(w) Q^T, which makes every change of rho free. Where n x n is too large, conjugate
+gradients solve the same system and S q costs one F and one F^T. Plain NumPy: these functions stand word for word in
+generated code.
 """
 
 from __future__ import annotations
@@ -54,12 +55,13 @@ class PatternProducts:
     def apply(self, u: np.ndarray) -> np.ndarray:
         """F u for columns u (d, 2P): the prediction (n,)."""
         P = self.D.shape[1]
-        return np.einsum("nd,nd->n", self.X, self.D @ (u[:, :P] - u[:, P:]).T)
+        prediction: np.ndarray = np.einsum("nd,nd->n", self.X, self.D @ (u[:, :P] - u[:, P:]).T)
+        return prediction
 
     def adjoint(self, r: np.ndarray) -> np.ndarray:
         """F^T r (d, 2P)."""
-        product = (self.X * r[:, None]).T @ self.D
-        return np.concatenate([product, -product], axis=1)
+        plus = (self.X * r[:, None]).T @ self.D
+        return np.concatenate([plus, -plus], axis=1)
 
 
 def solve_pattern_program(
@@ -79,10 +81,10 @@ def solve_pattern_program(
 ) -> Result:
     """Minimizes 1/2 ||F u - y||^2 + beta * sum_j ||u_j|| over u_j with E_j X u_j >= 0.
 
-    X is (n, d), D (n, P) holds the patterns, y is (n,). `tolerance` bounds the primal and dual residuals relative to the
-    size of what they compare; `rho` starts the penalty, which `balancing` adapts; `relaxation` lies in [1, 2).
-    `linear_solver` is exact, cg, or auto (exact up to 4000 samples). `monitor` sees every check and ends the iteration by
-    returning True. The status is solved, iteration limit, time limit or interrupted.
+    X is (n, d), D (n, P) holds the patterns, y is (n,). `tolerance` bounds the primal and dual residuals relative to
+    the size of what they compare; `rho` starts the penalty, which `balancing` adapts; `relaxation` lies in [1, 2).
+    `linear_solver` is exact, cg, or auto (exact up to 4000 samples). `monitor` sees every check and ends the
+    iteration by returning True. The status is solved, iteration limit, time limit or interrupted.
     """
     started = time.perf_counter()
     n, d = X.shape
@@ -102,6 +104,7 @@ def solve_pattern_program(
     q = np.zeros(n)
     result = Result(v, "iteration limit")
     accuracy = 1e-2
+    least_dual_scale = 1e-3 * joint_norm(products.adjoint(y))
     for iteration in range(1, max_iterations + 1):
         # u-update, through the n x n system.
         base = inverse @ (v - lam + Xs.T @ (E * (s - nu)))
@@ -119,17 +122,18 @@ def solve_pattern_program(
         if iteration % 10 and iteration < max_iterations:
             continue
         # Residuals, each relative to what it compares (Boyd et al. 2011, section 3.3), and the stopping rule.
-        primal = np.hypot(np.linalg.norm(u - v), np.linalg.norm(Gu - s))
-        primal_scale = max(np.hypot(np.linalg.norm(u), np.linalg.norm(Gu)), np.hypot(np.linalg.norm(v), np.linalg.norm(s)))
+        primal = joint_norm(u - v, Gu - s)
+        primal_scale = max(joint_norm(u, Gu), joint_norm(v, s))
         change = (v - v_before) + Xs.T @ (E * (s - s_before))
-        dual = rho * np.linalg.norm(change)
-        dual_scale = max(rho * np.linalg.norm(lam + Xs.T @ (E * nu)), np.linalg.norm(products.adjoint(y)) * 1e-3)
-        accuracy = min(1e-2, 0.1 * primal / max(primal_scale, 1e-300), 0.1 * dual / max(dual_scale, 1e-300))
+        dual = rho * joint_norm(change)
+        dual_scale = max(rho * joint_norm(lam + Xs.T @ (E * nu)), least_dual_scale)
+        primal_error, dual_error = primal / max(primal_scale, 1e-300), dual / max(dual_scale, 1e-300)
+        accuracy = 0.1 * min(0.1, primal_error, dual_error)
         state = Residuals(
             iteration,
             0.5 * float(np.sum((products.apply(v) - y) ** 2)) + beta * float(np.linalg.norm(v, axis=0).sum()),
-            float(primal / max(tolerance * primal_scale, 1e-300)) if primal > 0 else 0.0,
-            float(dual / max(tolerance * dual_scale, 1e-300)) if dual > 0 else 0.0,
+            primal_error / tolerance,
+            dual_error / tolerance,
             rho,
             time.perf_counter() - started,
         )
@@ -149,10 +153,16 @@ def solve_pattern_program(
     return result
 
 
+def joint_norm(*arrays: np.ndarray) -> float:
+    """The Euclidean norm of all entries of the arrays together."""
+    return float(np.sqrt(sum(np.vdot(array, array) for array in arrays)))
+
+
 def block_soft_threshold(columns: np.ndarray, threshold: float) -> np.ndarray:
     """Shortens every column by `threshold`; columns that are shorter become 0."""
     norms = np.linalg.norm(columns, axis=0)
-    return columns * np.maximum(0.0, 1.0 - threshold / np.maximum(norms, 1e-300))
+    shortened: np.ndarray = columns * np.maximum(0.0, 1.0 - threshold / np.maximum(norms, 1e-300))
+    return shortened
 
 
 def exact_kernel_solver(X: np.ndarray, D: np.ndarray, inverse: np.ndarray) -> Callable[..., np.ndarray]:
@@ -161,7 +171,8 @@ def exact_kernel_solver(X: np.ndarray, D: np.ndarray, inverse: np.ndarray) -> Ca
     eigenvalues, Q = np.linalg.eigh(S)
 
     def solve(r: np.ndarray, rho: float, q: np.ndarray, accuracy: float) -> np.ndarray:
-        return Q @ ((Q.T @ r) / (1.0 + np.maximum(eigenvalues, 0.0) / rho))
+        solution: np.ndarray = Q @ ((Q.T @ r) / (1.0 + np.maximum(eigenvalues, 0.0) / rho))
+        return solution
 
     return solve
 

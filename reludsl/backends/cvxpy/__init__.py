@@ -6,10 +6,11 @@ import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from reludsl.backends.base import Control, Emitted, Outcome, Status
+from reludsl.backend import Control, Emitted, Outcome, Status
 from reludsl.backends.cvxpy.vocabulary import CvxpyVocabulary, cvxpy_namespace, translate_constraint
 from reludsl.ir import Program, Translator, Untranslatable, Variable, infer_sizes, total
 from reludsl.ir.builders import Code, Objects, Source
+from reludsl.literals import literal
 from reludsl.options import NumberType, Option, Settings, WordType
 
 if TYPE_CHECKING:
@@ -94,19 +95,22 @@ class CvxpyBackend:
 
     def emit(self, program: Program, settings: Settings) -> Emitted:
         build = Source()
-        names = {item.name for item in (*program.data, *program.variables, *program.constants)}
-        translate: Translator[Code] = Translator(CvxpyVocabulary(), build, reserved=names)
+        translate: Translator[Code] = Translator(CvxpyVocabulary(), build, reserved=program.names)
         terms = [(term.name, translate(term.expression).text) for term in program.objective]
         constraints = [
             (constraint.name, translate_constraint(constraint, translate, build).text)
             for constraint in program.constraints
         ]
+        values = [f"{literal(variable.name)}: {variable.name}.value" for variable in program.variables]
         lines = [
             f"def solve({', '.join(data.name for data in program.data)}):",
             '    """Solves the convex program with CVXPY; returns its variables and the status."""',
             *(f"    {text}" for text in _size_statements(program)),
-            *(f"    {constant.name} = {constant.value!r}" for constant in program.constants),
-            *(f"    {variable.name} = {_variable_text(variable)}  # {variable.meaning}" for variable in program.variables),
+            *(f"    {constant.name} = {literal(constant.value)}" for constant in program.constants),
+            *(
+                f"    {variable.name} = {_variable_text(variable)}  # {variable.meaning}"
+                for variable in program.variables
+            ),
             *(f"    {name} = {text}" for name, text in build.statements),
             *(f"    {name} = {text}" for name, text in terms),
             "    constraints = [",
@@ -116,7 +120,7 @@ class CvxpyBackend:
             f"    problem.solve({_solve_arguments(settings)})",
             f"    if any(variable.value is None for variable in [{', '.join(v.name for v in program.variables)}]):",
             '        sys.exit(f"the solver found no solution: {problem.status}")',
-            f"    return {{{', '.join(f'{v.name!r}: {v.name}.value' for v in program.variables)}}}, problem.status",
+            f"    return {{{', '.join(values)}}}, problem.status",
         ]
         return Emitted(("numpy", "cvxpy"), (), "\n".join(lines) + "\n", imports=("import cvxpy as cp",))
 
@@ -128,9 +132,7 @@ def build_problem(program: Program, arrays: Mapping[str, np.ndarray]) -> tuple[A
     values: dict[str, Any] = {name: array.astype(float) for name, array in arrays.items()}
     sizes = infer_sizes(program.expressions, {name: array.shape for name, array in arrays.items()})
     variables = {
-        variable.name: cp.Variable(
-            tuple(dim.evaluate(sizes) for dim in variable.shape), **({"symmetric": True} if variable.symmetric else {})
-        )
+        variable.name: cp.Variable(tuple(dim.evaluate(sizes) for dim in variable.shape), symmetric=variable.symmetric)
         for variable in program.variables
     }
     build = Objects(cvxpy_namespace(), {**values, **variables}, sizes)
@@ -159,14 +161,16 @@ def _variable_text(variable: Variable) -> str:
 def _solve_arguments(settings: Settings) -> str:
     method = str(settings["method"]).upper()
     options = _solver_options(method, settings["tolerance"], None)
-    return ", ".join([f"solver={method!r}", *(f"{name}={value!r}" for name, value in options.items())])
+    return ", ".join([f"solver={literal(method)}", *(f"{name}={literal(value)}" for name, value in options.items())])
 
 
 def _solver_options(method: str, tolerance: float | None, time_limit: float | None) -> dict[str, float]:
-    options = dict.fromkeys(_TOLERANCES.get(method, ()), tolerance) if tolerance is not None else {}
+    options: dict[str, float] = {}
+    if tolerance is not None:
+        options |= dict.fromkeys(_TOLERANCES[method], tolerance)
     if time_limit is not None and method in _TIME_LIMITS:
         options[_TIME_LIMITS[method]] = time_limit
-    return {name: value for name, value in options.items() if value is not None}
+    return options
 
 
 def _refusal(method: str, tolerance: float | None, installed: list[str]) -> str:

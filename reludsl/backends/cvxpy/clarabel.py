@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 import clarabel
 import cvxpy.settings as status
@@ -15,15 +15,15 @@ import scipy.sparse
 from cvxpy.reductions.solvers.conic_solvers.clarabel_conif import CLARABEL, dims_to_solver_cones
 from cvxpy.reductions.solvers.conic_solvers.conic_solver import ConicSolver
 
-from reludsl.backends.base import Progress
+from reludsl.backend import Progress
 
 _TOLERANCE = 1e-8  # Clarabel's own for residuals
 
 
-class WatchedClarabel(CLARABEL):  # type: ignore[misc]
+class WatchedClarabel(CLARABEL):
     """A Clarabel whose iterations are shown to `monitor`; it stops, with its iterate, when `monitor` returns True."""
 
-    STATUS_MAP: ClassVar[dict[str, str]] = {**CLARABEL.STATUS_MAP, "CallbackTerminated": status.USER_LIMIT}
+    STATUS_MAP = {**CLARABEL.STATUS_MAP, "CallbackTerminated": status.USER_LIMIT}
 
     def __init__(self, monitor: Callable[[Progress], bool], tolerance: float | None) -> None:
         super().__init__()

@@ -44,7 +44,8 @@ class Logistic(ScalarFunction):
         return -1.0, 0.0
 
     def prox(self, v: Array, tau: float) -> Array:
-        # t solves t - v = tau / (1 + exp(t)), whose root lies in [v, v + tau]: Newton steps, bisection where one leaves.
+        # t solves t - v = tau / (1 + exp(t)), whose root lies in [v, v + tau]: Newton steps, bisection where one
+        # leaves.
         xp = array_functions(v)
         low, high = v + 0.0, v + tau
         t = v + 0.5 * tau

@@ -1,22 +1,10 @@
-"""The catalogue of diagnostics: each code's title, and the page that `reludsl explain CODE` shows.
-
-P1xx syntax, C2xx meaning, D3xx data and files, S4xx solver outcome, L5xx lint. A page says what the rule is, why it
-exists and how to mend it; the message at hand names the words and the places.
-"""
+"""What the text of a spec may not look like: the pages of P1xx."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from reludsl.codes.page import Code
 
-
-@dataclass(frozen=True)
-class Code:
-    code: str
-    title: str
-    page: str
-
-
-_PAGES = (
+PAGES = (
     Code(
         "P100",
         "unexpected text",
@@ -502,5 +490,3 @@ Right:
 """,
     ),
 )
-
-CODES: dict[str, Code] = {page.code: page for page in _PAGES}

@@ -1,4 +1,7 @@
-"""What a backend is: what it declares, what it is given, what it hands back. Backends know the program and nothing else."""
+"""What a backend is: what it declares, what it is given, what it hands back.
+
+Backends know the program and nothing else.
+"""
 
 from __future__ import annotations
 
@@ -39,8 +42,8 @@ class Control:
 class Outcome:
     """How a solve ended. `point` holds the program's variables by name, None when there is no iterate at all.
 
-    `message` says in a sentence why a status other than "solved" came about. `compile_seconds` is the part of the time that
-    went into bringing the program into the solver's own form.
+    `message` says in a sentence why a status other than "solved" came about. `compile_seconds` is the part of the
+    time that went into bringing the program into the solver's own form.
     """
 
     status: Status
@@ -57,8 +60,8 @@ class Outcome:
 class Emitted:
     """Source for a standalone script: functions and classes to embed, and the text of `solve`.
 
-    `solve` takes the program's data as keyword arguments, by name, and returns a dict of its variables and a status text.
-    `requires` are the libraries that the code imports.
+    `solve` takes the program's data as keyword arguments, by name, and returns a dict of its variables and a status
+    text. `requires` are the libraries that the code imports.
     """
 
     requires: tuple[str, ...]
@@ -70,10 +73,19 @@ class Emitted:
 class Backend(Protocol):
     """A solver, or a code generator, or both. A third party registers one under the entry points `reludsl.backends`."""
 
-    name: str
-    summary: str
-    details: str
-    options: tuple[Option, ...]
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def summary(self) -> str:
+        """What it is, in a line."""
+
+    @property
+    def details(self) -> str:
+        """What a user should know of it: a paragraph of Markdown."""
+
+    @property
+    def options(self) -> tuple[Option, ...]: ...
 
     def supports(self, program: Program) -> tuple[str, ...]:
         """Why this backend cannot take the program, a sentence a reason; empty when it can."""

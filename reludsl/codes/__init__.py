@@ -1,0 +1,14 @@
+"""The catalogue of diagnostics: each code's title, and the page that `reludsl explain CODE` shows.
+
+P1xx syntax, C2xx meaning, D3xx data and files, S4xx solver outcome, L5xx lint. A page says what the rule is, why it
+exists and how to mend it; the message at hand names the words and the places.
+"""
+
+from __future__ import annotations
+
+from reludsl.codes import data, meaning, outcome, syntax
+from reludsl.codes.page import Code
+
+__all__ = ["CODES", "Code"]
+
+CODES: dict[str, Code] = {page.code: page for module in (syntax, meaning, data, outcome) for page in module.PAGES}

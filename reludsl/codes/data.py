@@ -1,0 +1,155 @@
+"""What is wrong with data and files: the pages of D3xx."""
+
+from __future__ import annotations
+
+from reludsl.codes.page import Code
+
+PAGES = (
+    Code(
+        "D301",
+        "file cannot be read",
+        """The file does not exist, is a folder, or may not be read.
+""",
+    ),
+    Code(
+        "D302",
+        "unknown kind of data",
+        """Data is a `.csv`, `.parquet` or `.npz` file, and in Python also a mapping of arrays, a pandas or polars
+DataFrame, or a tuple (X, y).
+""",
+    ),
+    Code(
+        "D303",
+        "damaged data file",
+        """The file's content is not what its ending promises. A CSV file needs a header line, UTF-8 text and the same
+number of fields in every line; an `.npz` file needs plain arrays, no pickled objects, since loading a file
+never runs code.
+""",
+    ),
+    Code(
+        "D304",
+        "column or array not found",
+        """The data has no column of this name. Names are compared to the letter. In a table the target is found by
+`--target` or by its declared name, the input takes all other columns unless `columns = [...]` lists some.
+""",
+    ),
+    Code(
+        "D305",
+        "text where numbers belong",
+        """Inputs and real-valued targets need numbers in every row. The message names the first entry that is none.
+""",
+    ),
+    Code(
+        "D306",
+        "missing value",
+        """An entry is empty or NaN. Missing values are never filled in silently.
+""",
+    ),
+    Code(
+        "D307",
+        "infinite value",
+        """An entry is infinite, or so large that scaling overflows.
+""",
+    ),
+    Code(
+        "D308",
+        "wrong shape",
+        """An array has another number of dimensions, rows or columns than was declared, or than the network was trained
+on.
+""",
+    ),
+    Code(
+        "D309",
+        "constant target",
+        """The target has the same value in every training row, so there is nothing to learn.
+""",
+    ),
+    Code(
+        "D310",
+        "labels outside the declared type",
+        """A binary target has two labels, and new data has those that the network was trained with.
+""",
+    ),
+    Code(
+        "D311",
+        "positive label not said",
+        """Of two labels other than −1/+1 and 0/1 the spec says which one counts as +1, so that scores and predictions
+have an agreed sign.
+
+Wrong:
+
+    target y : binary[n]
+
+Right:
+
+    target y : binary[n] { positive = "M" }
+""",
+    ),
+    Code(
+        "D312",
+        "no rows",
+        """The data has no rows, or none are left for training.
+""",
+    ),
+    Code(
+        "D313",
+        "different numbers of rows",
+        """Every sample needs its input and its target.
+""",
+    ),
+    Code(
+        "D314",
+        "two columns of one name",
+        """Columns are found by name, so names must be different.
+""",
+    ),
+    Code(
+        "D315",
+        "constant input column",
+        """A column with one value carries no information beyond a bias. It is kept, scaled to zero where the scaling
+subtracts a mean.
+""",
+    ),
+    Code(
+        "D316",
+        "too many activation patterns",
+        """`formulation exact` enumerates every activation pattern. n samples of rank r have up to 2 Σ_{k<r} C(n−1, k) of
+them (Cover 1965); the spec is refused with that number when it exceeds the limit, before anything is
+computed.
+
+Wrong:
+
+    formulation exact
+
+Right:
+
+    formulation sampled { patterns = 200 }
+""",
+    ),
+    Code(
+        "D320",
+        "not a network file",
+        """The file is not there, or is not a network that reludsl wrote.
+""",
+    ),
+    Code(
+        "D321",
+        "damaged network file",
+        """The file is truncated, or its arrays and its description do not fit together. Nothing is guessed: train again,
+or copy the file again.
+""",
+    ),
+    Code(
+        "D322",
+        "network file of another version",
+        """The file was written by a release with another file format.
+""",
+    ),
+    Code(
+        "D330",
+        "file cannot be written",
+        """The folder does not exist or may not be written to. What was at the path before is untouched: files are
+written whole or not at all.
+""",
+    ),
+)

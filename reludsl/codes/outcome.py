@@ -1,0 +1,30 @@
+"""How a solve can end: the pages of S4xx."""
+
+from __future__ import annotations
+
+from reludsl.codes.page import Code
+
+PAGES = (
+    Code(
+        "S401",
+        "stopped at a limit",
+        """The solver met its limit of iterations or time before its tolerance, or ended with reduced accuracy. The
+network is valid and its objective is its own, but the program's optimum may be lower; the bound says by how
+much at most.
+""",
+    ),
+    Code(
+        "S402",
+        "the solver failed",
+        """The solver reported an error, or found the program infeasible or unbounded. A pattern program is always
+feasible, so this is numerical trouble: scale the data, choose another backend, or change its tolerance.
+""",
+    ),
+    Code(
+        "S403",
+        "interrupted",
+        """Ctrl-C ended the solve. The best iterate so far is turned into a network; a second Ctrl-C ends the program at
+once.
+""",
+    ),
+)

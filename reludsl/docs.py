@@ -1,0 +1,98 @@
+"""Regenerates the pages that are made from the code: `python -m reludsl.docs` (or `make docs`)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from reludsl.codes import CODES
+from reludsl.model.registry import Section
+from reludsl.pipeline import language
+from reludsl.reference import code_page, kind_page, options_table
+
+_NOTE = "<!-- Made by `python -m reludsl.docs` from the registry: change the entries, not this page. -->"
+
+_FAMILIES = {
+    "P": "Syntax",
+    "C": "Meaning",
+    "D": "Data and files",
+    "S": "Solver outcome",
+    "L": "Lint",
+}
+
+
+def pages() -> dict[str, str]:
+    """The generated pages by their path under `docs/`."""
+    return {"language.md": language_page(), "diagnostics.md": diagnostics_page()}
+
+
+def diagnostics_page() -> str:
+    """Every diagnostic, by family."""
+    parts = ["# Diagnostics", _NOTE]
+    for letter, family in _FAMILIES.items():
+        parts.append(f"# {family}")
+        parts += [code_page(code) for code in CODES if code.startswith(letter)]
+    return "\n\n".join(parts) + "\n"
+
+
+def language_page() -> str:
+    """The reference of the language: structure by hand, everything else from the registry."""
+    entries = language()
+    parts = ["# The language, edition 1", _NOTE, _STRUCTURE.strip()]
+    for section in entries.sections:
+        parts.append(f"## `{section.name}`" + (" (required)" if section.required else ""))
+        parts.append(section.summary)
+        if section.name == "data":
+            parts.append(_data_part())
+        parts += [kind_page(section, kind) for kind in section.kinds]
+        if section.default:
+            parts.append(f"Without this section: `{section.name} {section.default}`.")
+    return "\n\n".join(parts) + "\n"
+
+
+def _data_part() -> str:
+    entries = language()
+    parts = ["A declaration is `role name : type { options }`. A dimension is a name, or a number that is checked."]
+    for role in entries.roles:
+        types = ", ".join(f"`{type_}`" for type_ in role.types)
+        parts.append(f"### Role `{role.name}`\n\nWritten {role.summary}. Types: {types}.")
+        if role.options:
+            parts.append(options_table(role.options))
+    for type_ in entries.types:
+        parts.append(
+            f"### Type `{type_.name}[{', '.join(type_.axes)}]`\n\n{type_.summary[:1].upper()}{type_.summary[1:]}."
+        )
+        if type_.options:
+            parts.append(options_table(type_.options))
+    return "\n\n".join(parts)
+
+
+_STRUCTURE = """
+A spec is a text file, `.relu` by custom. Its first line names the edition; sections follow in any order. Everything that
+changes the optimum stands in the spec: data declarations, architecture, loss, regularizer, formulation. The section
+`solver` is a default, and the command line wins over it.
+
+```
+reludsl 1
+
+section kind {
+  option = value   # a comment runs to the end of the line
+}
+```
+
+- Options end at a newline or a comma; `section kind { a = 1, b = 2 }` may stand on one line.
+- Values are numbers, arithmetic (`+ - * /` and parentheses) over hyperparameters, words, texts in double quotes, and
+  lists in brackets. A word with options of its own is written `word(option = value)`.
+- Words are ASCII letters, digits and `_`. No word but `reludsl`, `data` and `hyperparameters` is reserved.
+- `reludsl fmt` brings a file into the canonical layout and keeps comments.
+"""
+
+
+def main() -> None:
+    """Writes the pages into `docs/` of the working directory."""
+    for name, text in pages().items():
+        (Path("docs") / name).write_text(text, encoding="utf-8")
+        print(f"wrote docs/{name}")
+
+
+if __name__ == "__main__":
+    main()
