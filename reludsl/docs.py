@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from reludsl.codes import CODES
-from reludsl.model.registry import Section
 from reludsl.pipeline import language
 from reludsl.reference import code_page, kind_page, options_table
 
@@ -67,9 +66,9 @@ def _data_part() -> str:
 
 
 _STRUCTURE = """
-A spec is a text file, `.relu` by custom. Its first line names the edition; sections follow in any order. Everything that
-changes the optimum stands in the spec: data declarations, architecture, loss, regularizer, formulation. The section
-`solver` is a default, and the command line wins over it.
+A spec is a text file, `.relu` by custom. Its first line names the edition; sections follow in any order. Everything
+that changes the optimum stands in the spec: data declarations, architecture, loss, regularizer, formulation. The
+section `solver` is a default, and the command line wins over it.
 
 ```
 reludsl 1

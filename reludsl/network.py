@@ -91,6 +91,24 @@ class Network:
         metrics = {"rmse": error**0.5 * abs(self.encoding.target_divisor)}
         return metrics | ({"r2": 1.0 - error / spread} if spread > 0 else {})
 
+    def to_torch(self) -> Any:
+        """The network on raw inputs as a `torch.nn.Sequential` in float64, scalings folded in (the extra `torch`).
+
+        It gives outputs (n, 1) as `decision_function` gives (n,). Raises ImportError without PyTorch.
+        """
+        import torch
+
+        encoding = self.encoding
+        hidden = torch.nn.Linear(len(encoding.offset), self.width, dtype=torch.float64)
+        output = torch.nn.Linear(self.width, 1, dtype=torch.float64)
+        weights = self.hidden_weights / encoding.divisor[:, None]
+        with torch.no_grad():
+            hidden.weight.copy_(torch.from_numpy(weights.T.copy()))
+            hidden.bias.copy_(torch.from_numpy(self.hidden_bias - encoding.offset @ weights))
+            output.weight.copy_(torch.from_numpy(self.output_weights[None, :] * encoding.target_divisor))
+            output.bias.fill_(encoding.target_offset)
+        return torch.nn.Sequential(hidden, torch.nn.ReLU(), output)
+
     # -- files ---------------------------------------------------------------------------------------------------
 
     def save(self, path: str | os.PathLike[str]) -> None:

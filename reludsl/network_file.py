@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ import numpy as np
 
 from reludsl.diagnostics import DataPlace, Diagnostic, Mistakes
 from reludsl.files import write_atomically
+from reludsl.npz import Unreadable, read_arrays
 
 FORMAT = "reludsl network"
 VERSION = 1
@@ -43,27 +43,37 @@ def read_network(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], d
     if not Path(path).is_file():
         raise _mistake("D320", f"there is no network file `{path}`", None, "check the path")
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            if not isinstance(stored, np.lib.npyio.NpzFile) or "json" not in stored.files:
-                raise _mistake(
-                    "D320", "the file is not a network of reludsl", place, "give a file that `solve -o` wrote"
-                )
-            description = json.loads(str(stored["json"][()]))
-            if not isinstance(description, dict) or description.get("format") != FORMAT:
-                raise _mistake(
-                    "D320", "the file is not a network of reludsl", place, "give a file that `solve -o` wrote"
-                )
-            version = description.get("version")
-            if version != VERSION:
-                remedy = f"this reludsl reads version {VERSION}; use a release that knows version {version}"
-                raise _mistake("D322", f"the network file has version {version}", place, remedy)
-            arrays = {name: np.asarray(stored[name], dtype=float) for name in ARRAYS}
-    except PermissionError:
+        stored = read_arrays(path)
+    except Unreadable as error:
+        raise _damaged(place, str(error)) from None
+    except OSError:
         raise _mistake("D320", f"`{path}` may not be read", None, "change its permissions") from None
-    except (ValueError, OSError, EOFError, KeyError, TypeError, NotImplementedError, zipfile.BadZipFile) as error:
-        raise _damaged(place, (str(error).splitlines() or [type(error).__name__])[0]) from None
+    description = _description(stored.get("json"))
+    if description is None or description.get("format") != FORMAT:
+        raise _mistake("D320", "the file is not a network of reludsl", place, "give a file that `solve -o` wrote")
+    version = description.get("version")
+    if version != VERSION:
+        remedy = f"this reludsl reads version {VERSION}; use a release that knows version {version}"
+        raise _mistake("D322", f"the network file has version {version}", place, remedy)
+    try:
+        arrays = {name: np.asarray(stored[name], dtype=float) for name in ARRAYS}
+    except KeyError as error:
+        raise _damaged(place, f"it has no array {error}") from None
+    except ValueError as error:
+        raise _damaged(place, str(error)) from None
     _check_arrays(arrays, place)
     return arrays, description
+
+
+def _description(text: np.ndarray | None) -> dict[str, Any] | None:
+    """The JSON object of the file, or None where there is none."""
+    if text is None or text.dtype.kind != "U" or text.shape != ():
+        return None
+    try:
+        description = json.loads(str(text))
+    except ValueError:
+        return None
+    return description if isinstance(description, dict) else None
 
 
 def _check_arrays(arrays: dict[str, np.ndarray], place: DataPlace) -> None:

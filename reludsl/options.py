@@ -31,6 +31,8 @@ class NumberType:
     integer: bool = False
 
     def __str__(self) -> str:
+        if self.minimum is not None and self.minimum == self.maximum:
+            return f"the number {_plain(self.minimum)}"
         noun = "an integer" if self.integer else "a number"
         bounds = []
         if self.minimum is not None:
@@ -112,12 +114,13 @@ OptionType = NumberType | TextType | WordType | ChoiceType | ListType | UnionTyp
 
 @dataclass(frozen=True)
 class Option:
-    """One `name = value` of a section: its type, default and meaning. A default of None means "none"."""
+    """One `name = value` of a section: its type, meaning and default. `absent` is how a default of None reads."""
 
     name: str
     type: OptionType
     summary: str
     default: Any = REQUIRED
+    absent: str = "none"
 
     @property
     def required(self) -> bool:

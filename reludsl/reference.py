@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from reludsl.codes import CODES
 from reludsl.model.registry import Kind, Section
-from reludsl.model.values import shown
+from reludsl.model.values import shown_default
 from reludsl.options import ChoiceType, Option, UnionType
 from reludsl.pipeline import language
 
@@ -50,9 +50,13 @@ def options_table(options: tuple[Option, ...]) -> str:
     """Options, their types, defaults and meanings as a Markdown table."""
     rows = ["| option | value | default | meaning |", "|---|---|---|---|"]
     for option in options:
-        default = "required" if option.required else f"`{shown(option.default)}`"
+        default = "required" if option.required else f"{_default(option)}"
         rows.append(f"| `{option.name}` | {option.type} | {default} | {option.summary}{_choices(option)} |")
     return "\n".join(rows)
+
+
+def _default(option: Option) -> str:
+    return option.absent if option.default is None else f"`{shown_default(option)}`"
 
 
 def _choices(option: Option) -> str:

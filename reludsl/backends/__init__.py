@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import cache
 from importlib.metadata import entry_points
 
-from reludsl.backends.admm import AdmmBackend
 from reludsl.backend import Backend, Control, Outcome, Progress
+from reludsl.backends.admm import AdmmBackend
 from reludsl.backends.cvxpy import CvxpyBackend
 
 __all__ = ["Backend", "Control", "Outcome", "Progress", "backends"]

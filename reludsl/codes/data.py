@@ -113,9 +113,9 @@ subtracts a mean.
     Code(
         "D316",
         "too many activation patterns",
-        """`formulation exact` enumerates every activation pattern. n samples of rank r have up to 2 Σ_{k<r} C(n−1, k) of
-them (Cover 1965); the spec is refused with that number when it exceeds the limit, before anything is
-computed.
+        """`formulation exact` enumerates every activation pattern. n samples of rank r have up to
+2 Σ_{k<r} C(n−1, k) of them (Cover 1965); the spec is refused with that number when it exceeds the limit, before
+anything is computed.
 
 Wrong:
 
@@ -135,8 +135,8 @@ Right:
     Code(
         "D321",
         "damaged network file",
-        """The file is truncated, or its arrays and its description do not fit together. Nothing is guessed: train again,
-or copy the file again.
+        """The file is truncated, or its arrays and its description do not fit together. Nothing is guessed: train
+again, or copy the file again.
 """,
     ),
     Code(

@@ -72,7 +72,7 @@ def hyperplane_normals(X: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarra
     against the normal. Rows within 1e-10 of parallel share a hyperplane.
     """
     norms = np.linalg.norm(X, axis=1)
-    nonzero = np.flatnonzero(norms > 1e-12 * max(norms.max(initial=0.0), 1e-300))
+    nonzero = np.flatnonzero(norms > 0)
     unit = X[nonzero] / norms[nonzero, None]
     group, orientation = np.full(len(X), -1), np.ones(len(X))
     chosen: list[int] = []

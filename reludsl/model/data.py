@@ -43,8 +43,9 @@ ROLES = (
             Option(
                 "columns",
                 ListType(TextType()),
-                "the columns that are used, by name and in this order; otherwise all but the target",
+                "the columns that are used, by name and in this order",
                 default=None,
+                absent="all but the target",
             ),
         ),
     ),
@@ -68,8 +69,9 @@ TYPES = (
             Option(
                 "positive",
                 UnionType((TextType(), NumberType())),
-                "the label that counts as +1; otherwise the number 1 of {-1, 1} or {0, 1}",
+                "the label that counts as +1",
                 default=None,
+                absent="the label 1",
             ),
         ),
     ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reludsl.model.model import Solver
 from reludsl.model.registry import Kind
-from reludsl.model.values import Decision, shown
+from reludsl.model.values import Decision, shown_default
 from reludsl.options import Option, Settings
 from reludsl.source import Span
 
@@ -21,4 +21,4 @@ def solver_kind(name: str, summary: str, details: str, options: tuple[Option, ..
 def choose_settings(options: tuple[Option, ...]) -> tuple[Settings, tuple[Decision, ...]]:
     """The defaults of a backend that was chosen without a section of the spec, and that they were taken."""
     settings = Settings({option.name: option.default for option in options})
-    return settings, tuple(Decision(f"solver.{name}", shown(value)) for name, value in settings.items())
+    return settings, tuple(Decision(f"solver.{option.name}", shown_default(option)) for option in options)

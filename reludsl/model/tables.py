@@ -7,7 +7,6 @@ of `str` with None where a value is missing, so that binding can point at the fi
 from __future__ import annotations
 
 import os
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from reludsl.diagnostics import DataPlace, Diagnostic, Mistakes
+from reludsl.npz import Unreadable, read_arrays
 
 SUFFIXES = (".npz", ".csv", ".parquet")
 
@@ -92,21 +92,11 @@ def _read_file(path: Path) -> Table:
 
 
 def _read_npz(path: Path) -> Table:
-    arrays: dict[str, np.ndarray] = {}
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            if not isinstance(stored, np.lib.npyio.NpzFile):
-                raise ValueError("a single array")
-            for name in stored.files:
-                arrays[name] = _array(stored[name])
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile, KeyError, NotImplementedError) as error:
-        if isinstance(error, PermissionError):
-            raise
+        return Table(str(path), {name: _array(array) for name, array in read_arrays(path).items()}, columnar=False)
+    except Unreadable as error:
         remedy = "write it again with numpy.savez(path, X=..., y=...), arrays of numbers or text only"
-        raise _mistake(
-            "D303", "the file is not a readable `.npz`", DataPlace(str(path)), remedy, _one_line(error)
-        ) from None
-    return Table(str(path), arrays, columnar=False)
+        raise _mistake("D303", "the file is not a readable `.npz`", DataPlace(str(path)), remedy, str(error)) from None
 
 
 def _read_csv(path: Path) -> Table:

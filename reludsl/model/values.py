@@ -97,7 +97,7 @@ class Reader:
                 values[option.name] = INVALID
             else:
                 values[option.name] = option.default
-                self.decisions.append(Decision(f"{subject}.{option.name}", shown(option.default)))
+                self.decisions.append(Decision(f"{subject}.{option.name}", shown_default(option)))
         return None if any(value is INVALID for value in values.values()) else Settings(values, spans)
 
     def without_repeats(self, written: Iterable[tree.Setting], where: str) -> list[tree.Setting]:
@@ -346,11 +346,14 @@ def names_in(value: tree.Value) -> list[tree.Name]:
     return []
 
 
+def shown_default(option: Option) -> str:
+    """An option's default as a reader understands it."""
+    return option.absent if option.default is None else shown(option.default)
+
+
 def shown(value: Any) -> str:
     """A resolved value as the spec would write it."""
     match value:
-        case None:
-            return "none"
         case str():
             return value
         case Selected(name, settings):

@@ -40,8 +40,9 @@ class CvxpyBackend:
         Option(
             "tolerance",
             NumberType(0, 1, open_minimum=True),
-            "the solver's tolerances; otherwise its own defaults",
+            "the solver's tolerances",
             default=None,
+            absent="the solver's own",
         ),
     )
 

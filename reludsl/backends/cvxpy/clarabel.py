@@ -23,10 +23,9 @@ _TOLERANCE = 1e-8  # Clarabel's own for residuals
 class WatchedClarabel(CLARABEL):
     """A Clarabel whose iterations are shown to `monitor`; it stops, with its iterate, when `monitor` returns True."""
 
-    STATUS_MAP = {**CLARABEL.STATUS_MAP, "CallbackTerminated": status.USER_LIMIT}
-
     def __init__(self, monitor: Callable[[Progress], bool], tolerance: float | None) -> None:
         super().__init__()
+        self.STATUS_MAP = {**CLARABEL.STATUS_MAP, "CallbackTerminated": status.USER_LIMIT}
         self.monitor = monitor
         self.tolerance = tolerance or _TOLERANCE
         self.history: list[Progress] = []
