@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reludsl.diagnostics import DataPlace, Diagnostic, Mistakes, has_errors
+from reludsl.files import why_unreadable
 from reludsl.grammar import parse, tree
 from reludsl.pipeline import Compilation
 from reludsl.source import Source
@@ -40,14 +41,17 @@ class Report:
 
 
 def check(spec: Spec, data: Any = None, *, target: str | None = None, set: Overrides | None = None) -> Report:
-    """Everything that is wrong with a spec, and with data for it if any is given; nothing is solved.
+    """Everything that is wrong with a spec, its solver included, and with data for it if any is given.
 
+    Nothing is solved.
     `data` is a path, a mapping of arrays, a DataFrame or a tuple (X, y); `target` names its target column; `set`
     replaces hyperparameters. Mistakes are returned, not raised.
     """
     try:
         compilation = compilation_of(spec, set)
         model, diagnostics = compilation.checked
+        if model is not None and model.solver is not None:
+            compilation.backend()
         if data is not None and model is not None:
             bound = compilation.bind(data, target=target)
             compilation.lowered.bind(bound.train)
@@ -145,6 +149,9 @@ def read_source(spec: str | os.PathLike[str]) -> Source:
     if isinstance(spec, str) and ("\n" in spec or spec.split()[:1] == ["reludsl"]):
         return Source("<text>", spec)
     path = Path(spec)
+    if (unreadable := why_unreadable(path)) is not None:
+        message, remedy = unreadable
+        raise Mistakes([Diagnostic("D301", message, help=remedy)])
     try:
         return Source(str(path), path.read_bytes().decode("utf-8"))
     except UnicodeDecodeError:
@@ -153,14 +160,14 @@ def read_source(spec: str | os.PathLike[str]) -> Source:
         ) from None
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        raise Mistakes([Diagnostic("D301", f"`{path}` cannot be read: {reason}", help="check the path")]) from None
+        raise Mistakes([Diagnostic("D301", f"`{path}` cannot be read: {reason}", help="choose another file")]) from None
 
 
 def _override(name: str, value: float | str) -> tree.Value:
     """A hyperparameter's new value, through the language's own grammar. Raises Mistakes (C220)."""
     written = f"{name}={value}"
-    head = "reludsl 1\nhyperparameters { "
-    spec, diagnostics = parse(Source("--set", f"{head}{written} }}\n"))
+    head = "reludsl 1\nhyperparameters {\n"
+    spec, diagnostics = parse(Source("--set", f"{head}{written}\n}}\n", hidden_lines=head.count("\n")))
     if spec is not None and not diagnostics:
         match spec.sections:
             case (tree.HyperparameterSection((setting,)),) if setting.name.text == name:
@@ -170,6 +177,7 @@ def _override(name: str, value: float | str) -> tree.Value:
             Diagnostic(
                 "C220",
                 f"`--set {written}` cannot be read",
+                notes=tuple(diagnostic.message for diagnostic in diagnostics[:1]),
                 help="write `name=value` with a number or arithmetic, such as `--set beta=8/255`",
             )
         ]

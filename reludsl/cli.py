@@ -11,15 +11,12 @@ import os
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from reludsl.diagnostics import Diagnostic, Mistakes
 from reludsl.render import as_objects, render
-
-if TYPE_CHECKING:
-    pass
 
 _WRONG, _NO_SOLUTION, _OUR_BUG = 1, 3, 70
 
@@ -72,10 +69,18 @@ def _check(specs: tuple[str, ...], data: str | None, target: str | None, overrid
         _print_json({"ok": all(reports), "diagnostics": as_objects(diagnostics)})
     else:
         _show(diagnostics)
-        count = sum(diagnostic.severity == "error" for diagnostic in diagnostics)
-        click.echo(f"{count} mistake{'s' if count != 1 else ''}" if count else "no mistakes", err=bool(count))
+        mistakes = sum(diagnostic.severity == "error" for diagnostic in diagnostics)
+        warnings = len(diagnostics) - mistakes
+        if diagnostics:
+            click.echo(err=True)
+        summary = _count(mistakes, "mistake") + (f", {_count(warnings, 'warning')}" if warnings else "")
+        click.echo(summary, err=bool(mistakes))
     if not all(reports):
         sys.exit(_WRONG)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number or 'no'} {what}{'' if number == 1 else 's'}"
 
 
 @cli.command("explain")
@@ -127,8 +132,15 @@ def _write(path: str, text: str) -> None:
     try:
         write_atomically(path, lambda file: file.write(text.encode()))
     except OSError as error:
-        message = f"`{path}` cannot be written: {error.strerror or error}"
-        raise Mistakes([Diagnostic("D330", message, help="choose another path")]) from None
+        _refuse_unwritable(path, error)
+
+
+def _refuse_unwritable(path: str | None, error: OSError | None = None) -> None:
+    """Raises Mistakes (D330) for a path that cannot be written; asked before the work whose result goes there."""
+    from reludsl.files import why_unwritable
+
+    if path is not None and (reason := why_unwritable(path, error)) is not None:
+        raise Mistakes([Diagnostic("D330", f"`{path}` cannot be written: {reason}", help="choose another path")])
 
 
 @cli.command("solve")
@@ -161,6 +173,7 @@ def _solve(
     from reludsl.api import compilation_of
     from reludsl.progress import progress_display
 
+    _refuse_unwritable(output)
     compilation = compilation_of(Path(spec), dict(overrides))
     options = {"target": target, "test": test, "holdout": holdout, "split_seed": split_seed}
     bound = compilation.bind(data, **options)
@@ -241,7 +254,7 @@ def _fmt(specs: tuple[str, ...], only_check: bool) -> None:
 @click.argument("what", metavar="WHAT", type=str)
 def _list(what: str) -> None:
     """List the kinds of the language: losses, regularizers, architectures, perturbations, formulations, backends."""
-    from reludsl.pipeline import language
+    from reludsl.choice import language
 
     sections = {section.plural: section for section in language().sections if section.plural}
     if what not in sections:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from reludsl.choice import language
 from reludsl.codes import CODES
-from reludsl.pipeline import language
 from reludsl.reference import code_page, kind_page, options_table
 
 _NOTE = "<!-- Made by `python -m reludsl.docs` from the registry: change the entries, not this page. -->"

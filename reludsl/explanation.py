@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from reludsl.ir import Program, Shape, infer_sizes, program_latex, program_text, program_unicode
 from reludsl.model.problem import training_problem
-from reludsl.model.values import Decision
 from reludsl.pipeline import Compilation
 
 if TYPE_CHECKING:
@@ -32,10 +31,15 @@ def explain_compilation(compilation: Compilation, bound: Bound | None, *, stage:
         ("Where the symbols come from", _symbols(compilation)),
     ]
     decisions = [*compilation.model.decisions, *chosen]
+    sizes: dict[str, int] = {}
     if bound is not None:
-        sizes, found = _sizes(compilation, bound)
-        sections.append(("Sizes", sizes))
-        decisions += found
+        instance = lowered.bind(bound.train)
+        sizes = infer_sizes(lowered.program.expressions, {name: a.shape for name, a in instance.arrays.items()})
+        decisions += instance.decisions
+        drawn = f"{instance.counts['kept']} distinct patterns from {instance.counts['drawn']} directions\n"
+        sections.append(("Sizes", drawn + _sizes(lowered.program, sizes)))
+    else:
+        sections.append(("Sizes (their numbers come with --data)", _sizes(lowered.program, sizes)))
     sections.append(("Backend", f"{backend.name}: {backend.summary}"))
     sections.append(("Decisions taken", "\n".join(map(str, decisions)) or "none: the spec says everything"))
     return "\n\n".join(f"{title}\n\n{textwrap.indent(text.rstrip(), '  ')}" for title, text in sections)
@@ -65,16 +69,16 @@ _SCALED = {
 }
 
 
-def _sizes(compilation: Compilation, bound: Bound) -> tuple[str, tuple[Decision, ...]]:
-    instance = compilation.lowered.bind(bound.train)
-    program = compilation.lowered.program
-    sizes = infer_sizes(program.expressions, {name: array.shape for name, array in instance.arrays.items()})
+def _sizes(program: Program, sizes: Mapping[str, int]) -> str:
+    """How large the program is: in numbers where the sizes are known, in symbols otherwise."""
+    lines = [", ".join(f"{name} = {size}" for name, size in sizes.items())] if sizes else []
+    unknowns = [variable.shape for variable in program.variables]
+    conditions = [part.shape for constraint in program.constraints for part in constraint.expressions]
+    lines += [f"{_count(unknowns, sizes)} unknowns", f"{_count(conditions, sizes)} inequalities"]
+    return "\n".join(lines)
 
-    def count(shape: Shape) -> int:
-        return math.prod(dim.evaluate(sizes) for dim in shape)
 
-    unknowns = sum(count(variable.shape) for variable in program.variables)
-    conditions = sum(count(part.shape) for constraint in program.constraints for part in constraint.expressions)
-    named = ", ".join(f"{name} = {size}" for name, size in sizes.items())
-    drawn = f"{instance.counts['kept']} distinct patterns from {instance.counts['drawn']} directions"
-    return f"{named}\n{drawn}\n{unknowns} unknowns, {conditions} linear inequalities", instance.decisions
+def _count(shapes: Iterable[Shape], sizes: Mapping[str, int]) -> str:
+    if sizes:
+        return str(sum(math.prod(dim.evaluate(sizes) for dim in shape) for shape in shapes))
+    return " + ".join("·".join(map(str, shape)) or "1" for shape in shapes) or "0"

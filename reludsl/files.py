@@ -1,8 +1,12 @@
-"""Writing files whole or not at all. Stands word for word in generated code, so it uses the standard library only."""
+"""Files: writing them whole or not at all, and saying why one cannot be read or written.
+
+`write_atomically` stands word for word in generated code, so it uses the standard library only.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import difflib
 import os
 import tempfile
 from collections.abc import Callable
@@ -29,3 +33,28 @@ def write_atomically(path: str | os.PathLike[str], write: Callable[[BinaryIO], o
         with contextlib.suppress(OSError):
             os.unlink(temporary)
         raise
+
+
+def why_unreadable(path: str | os.PathLike[str]) -> tuple[str, str] | None:
+    """Why there is no file to read at `path`, as a sentence, and the remedy; None for a file."""
+    path = Path(path)
+    if path.is_dir():
+        return f"`{path}` is a folder, not a file", "name the file inside it"
+    if path.exists():
+        return None
+    siblings = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
+    alike = difflib.get_close_matches(path.name, siblings, n=1, cutoff=0.7)
+    remedy = f"did you mean `{path.with_name(alike[0])}`?" if alike else "check the path"
+    return f"there is no file `{path}`", remedy
+
+
+def why_unwritable(path: str | os.PathLike[str], error: OSError | None = None) -> str | None:
+    """Why a file cannot be written to `path`: what can be told beforehand, or else what the error says."""
+    path = Path(path)
+    if path.is_dir():
+        return "it is a folder"
+    if not path.parent.is_dir():
+        return f"there is no folder `{path.parent}`"
+    if not os.access(path.parent, os.W_OK):
+        return f"the folder `{path.parent}` may not be written to"
+    return None if error is None else (error.strerror or str(error)).lower()

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from reludsl.diagnostics import DataPlace, Diagnostic, Mistakes
+from reludsl.files import why_unwritable
 from reludsl.grammar import parse, tree
 from reludsl.ir import Program, objective
 from reludsl.model.binding import Encoding, Samples
@@ -135,7 +136,7 @@ class Network:
         try:
             write_network(path, arrays, description)
         except OSError as error:
-            reason = error.strerror or str(error)
+            reason = why_unwritable(path, error)
             raise Mistakes(
                 [Diagnostic("D330", f"`{path}` cannot be written: {reason}", help="choose another path")]
             ) from None
@@ -157,9 +158,9 @@ class Network:
                 float(arrays["target_divisor"]),
             )
         except (KeyError, TypeError, ValueError) as error:
-            reason = f"the description lacks {error}" if isinstance(error, KeyError) else str(error)
+            reason = f"the description lacks `{error.args[0]}`" if isinstance(error, KeyError) else str(error)
             place = DataPlace(str(path))
-            remedy = "write it again with `solve -o`"
+            remedy = "copy the file again, or train again with `solve -o`"
             raise Mistakes(
                 [Diagnostic("D321", "the network file is damaged", place=place, notes=(reason,), help=remedy)]
             ) from None

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import json
 import os
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from reludsl.diagnostics import DataPlace, Diagnostic, Mistakes
-from reludsl.files import write_atomically
+from reludsl.files import why_unreadable, write_atomically
 from reludsl.npz import Unreadable, read_arrays
 
 FORMAT = "reludsl network"
@@ -40,8 +39,9 @@ def write_network(path: str | os.PathLike[str], arrays: dict[str, np.ndarray], d
 def read_network(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Arrays and description of a network file. Raises Mistakes (D320 to D322) for any other or damaged file."""
     place = DataPlace(str(path))
-    if not Path(path).is_file():
-        raise _mistake("D320", f"there is no network file `{path}`", None, "check the path")
+    if (unreadable := why_unreadable(path)) is not None:
+        message, remedy = unreadable
+        raise _mistake("D320", message, None, remedy)
     try:
         stored = read_arrays(path)
     except Unreadable as error:
@@ -58,7 +58,7 @@ def read_network(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], d
     try:
         arrays = {name: np.asarray(stored[name], dtype=float) for name in ARRAYS}
     except KeyError as error:
-        raise _damaged(place, f"it has no array {error}") from None
+        raise _damaged(place, f"it has no array `{error.args[0]}`") from None
     except ValueError as error:
         raise _damaged(place, str(error)) from None
     _check_arrays(arrays, place)
@@ -83,15 +83,19 @@ def _check_arrays(arrays: dict[str, np.ndarray], place: DataPlace) -> None:
         if array.ndim != len(axes) or any(
             sizes.setdefault(axis, size) != size for axis, size in zip(axes, array.shape, strict=True)
         ):
-            raise _damaged(place, f"`{name}` has the shape {array.shape}")
+            shape = " x ".join(map(str, array.shape)) or "of a single number"
+            raise _damaged(place, f"`{name}` has the shape {shape}, which does not fit the other arrays")
         if not np.isfinite(array).all():
             raise _damaged(place, f"`{name}` holds values that are not finite")
     if (arrays["input_divisor"] == 0).any() or arrays["target_divisor"] == 0:
         raise _damaged(place, "a scaling divides by zero")
 
 
+_DAMAGED_REMEDY = "copy the file again, or train again with `solve -o`"
+
+
 def _damaged(place: DataPlace, reason: str) -> Mistakes:
-    return _mistake("D321", "the network file is damaged", place, "write it again with `solve -o`", reason)
+    return _mistake("D321", "the network file is damaged", place, _DAMAGED_REMEDY, reason)
 
 
 def _mistake(code: str, message: str, place: DataPlace | None, remedy: str, *notes: str) -> Mistakes:

@@ -34,12 +34,15 @@ class NumberType:
         if self.minimum is not None and self.minimum == self.maximum:
             return f"the number {_plain(self.minimum)}"
         noun = "an integer" if self.integer else "a number"
-        bounds = []
-        if self.minimum is not None:
-            bounds.append(f"{'above' if self.open_minimum else 'at least'} {_plain(self.minimum)}")
-        if self.maximum is not None:
-            bounds.append(f"at most {_plain(self.maximum)}")
-        return f"{noun} {' and '.join(bounds)}" if bounds else noun
+        low, high = (None if bound is None else _plain(bound) for bound in (self.minimum, self.maximum))
+        match low, high:
+            case None, None:
+                return noun
+            case None, _:
+                return f"{noun} of at most {high}"
+            case _, None:
+                return f"{noun} {'above' if self.open_minimum else 'of at least'} {low}"
+        return f"{noun} above {low}, at most {high}" if self.open_minimum else f"{noun} from {low} to {high}"
 
     def admits(self, value: float) -> bool:
         if self.integer and value != int(value):
@@ -96,6 +99,8 @@ class ListType:
     item: OptionType
 
     def __str__(self) -> str:
+        if isinstance(self.item, TextType):
+            return 'a list of texts, such as ["age", "mass"]'
         return f"a list, each entry {self.item}"
 
 

@@ -7,18 +7,17 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import cache, cached_property
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from reludsl.backends import Backend, Control, Outcome, Progress, backends
-from reludsl.diagnostics import Diagnostic, Label, Mistakes, has_errors, listed, suggestion
+from reludsl.backend import Backend, Control, Outcome, Progress
+from reludsl.backends import backends
+from reludsl.choice import choose_backend, language
+from reludsl.diagnostics import Diagnostic, Mistakes, has_errors, listed
 from reludsl.grammar import parse, tree
 from reludsl.interrupt import interruptible
-from reludsl.model.checker import check
-from reludsl.model.language import core_language
+from reludsl.model.checker import by_place, check
 from reludsl.model.model import Model
-from reludsl.model.registry import Language
-from reludsl.model.solvers import choose_settings, solver_kind
 from reludsl.model.values import Decision
 from reludsl.options import Settings
 from reludsl.source import Source
@@ -36,15 +35,6 @@ class NoSolution(Mistakes):
     def __init__(self, diagnostic: Diagnostic, outcome: Outcome) -> None:
         super().__init__([diagnostic])
         self.outcome = outcome
-
-
-@cache
-def language() -> Language:
-    """The language with the solvers of every backend."""
-    kinds = [
-        solver_kind(backend.name, backend.summary, backend.details, backend.options) for backend in backends().values()
-    ]
-    return core_language().with_kinds("solver", kinds)
 
 
 @dataclass(eq=False)
@@ -69,7 +59,7 @@ class Compilation:
             if spec is None:
                 return None, tuple(diagnostics)
             model, found = check(spec, language(), self.overrides)
-            return (None if diagnostics else model), (*diagnostics, *found)
+            return (None if diagnostics else model), tuple(sorted((*diagnostics, *found), key=by_place))
 
     @property
     def model(self) -> Model:
@@ -96,28 +86,8 @@ class Compilation:
         return lowered
 
     def backend(self, name: str | None = None) -> tuple[Backend, Settings, tuple[Decision, ...]]:
-        """The backend of this name, of the spec, or the first that takes the program; its settings and defaults taken.
-
-        Raises Mistakes (C230, C231) for an unknown backend or one that cannot take the program.
-        """
-        program, asked = self.lowered.program, self.model.solver
-        able = [backend.name for backend in backends().values() if not backend.supports(program)]
-        chosen = name or (asked.name if asked else able[0])
-        span = asked.span if asked and asked.name == chosen and name is None else None
-        if chosen not in backends():
-            guess = suggestion(chosen, backends())
-            help_text = f"did you mean `{guess}`?" if guess else f"available: {listed(backends())}"
-            raise Mistakes([Diagnostic("C231", f"there is no backend `{chosen}`", help=help_text)])
-        backend = backends()[chosen]
-        if reasons := backend.supports(program):
-            message = f"the backend `{chosen}` cannot take this program: {'; '.join(reasons)}"
-            labels = (Label(span, "chosen here"),) if span else ()
-            raise Mistakes([Diagnostic("C230", message, labels, help=f"use {listed(able)}")])
-        if asked is not None and asked.name == chosen:
-            return backend, asked.settings, ()
-        settings, decisions = choose_settings(backend.options)
-        reason = "asked for" if name else "default, the first backend that takes the program"
-        return backend, settings, (Decision("solver", chosen, reason), *decisions)
+        """The backend that solves the program, its settings, and the defaults taken; see `choose_backend`."""
+        return choose_backend(self.lowered.program, self.model.solver, name)
 
     def identity(self, decisions: tuple[Decision, ...] = ()) -> dict[str, Any]:
         """What a network and generated code say about their origin."""
@@ -169,9 +139,14 @@ class Compilation:
         self.seconds["compile"] = outcome.compile_seconds
         self.seconds["solve"] -= outcome.compile_seconds
         if outcome.point is None:
-            code, what = ("S403", "interrupted") if outcome.status == "interrupted" else ("S402", "failed")
+            code, what = ("S403", "was interrupted") if outcome.status == "interrupted" else ("S402", "failed")
             message = f"the solver {what} before it had any solution"
-            remedy = f"try another backend or other options: {listed(backends())}"
+            others = [
+                other.name
+                for other in backends().values()
+                if other.name != backend.name and not other.supports(self.lowered.program)
+            ]
+            remedy = "try other options of the backend" + (f", or another backend: {listed(others)}" if others else "")
             notes = (outcome.message,) if outcome.message else ()
             raise NoSolution(Diagnostic(code, message, notes=notes, help=remedy), outcome)
         with self._timed("recover"):

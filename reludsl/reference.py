@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
+from reludsl.choice import language
 from reludsl.codes import CODES
 from reludsl.model.registry import Kind, Section
 from reludsl.model.values import shown_default
 from reludsl.options import ChoiceType, Option, UnionType
-from reludsl.pipeline import language
 
 
 def page(name: str) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable
 from typing import Any
 
@@ -74,12 +75,12 @@ class _Paint:
 
 def _render_one(diagnostic: Diagnostic, paint: _Paint) -> str:
     head = paint.severity(f"{diagnostic.severity}[{diagnostic.code}]", diagnostic)
-    lines = [f"{head}{paint(': ' + diagnostic.message, bold=True)}"]
+    lines = [f"{head}{paint(': ' + _printable(diagnostic.message), bold=True)}"]
     width = _gutter_width(diagnostic)
     gutter = " " * width + paint.frame(" |")
     arrow = " " * width + paint.frame("-->")
     if diagnostic.place is not None:
-        lines.append(f"{arrow} {diagnostic.place}")
+        lines.append(f"{arrow} {_printable(str(diagnostic.place))}")
     for source in _sources(diagnostic):
         labels = [label for label in diagnostic.labels if label.span.source is source]
         first = next((label for label in labels if label.primary), labels[0])
@@ -96,7 +97,7 @@ def _render_one(diagnostic: Diagnostic, paint: _Paint) -> str:
 
 def _remark(word: str, text: str, paint: _Paint) -> str:
     indent = " " * (len(word) + 2)
-    return f"{paint(word + ':', fg='cyan', bold=True)} " + f"\n{indent}".join(text.splitlines())
+    return f"{paint(word + ':', fg='cyan', bold=True)} " + f"\n{indent}".join(map(_printable, text.split("\n")))
 
 
 def _sources(diagnostic: Diagnostic) -> list[Source]:
@@ -118,7 +119,7 @@ def _excerpt(source: Source, labels: list[Label], width: int, paint: _Paint, dia
     for number in sorted(by_line):
         if previous is not None and number > previous + 1:
             lines.append(" " * width + paint.frame(" |"))
-        lines.append(f"{paint.frame(f'{number:>{width}} |')} {source.line(number).replace(chr(9), _TAB)}".rstrip())
+        lines.append(f"{paint.frame(f'{number:>{width}} |')} {_printable(source.line(number))}".rstrip())
         for label in sorted(by_line[number], key=lambda label: -label.span.start):
             lines.append(_underline(source, number, label, width, paint, diagnostic))
         previous = number
@@ -129,9 +130,21 @@ def _underline(source: Source, number: int, label: Label, width: int, paint: _Pa
     text = source.line(number)
     column = source.position(label.span.start)[1] - 1
     length = min(label.span.end - label.span.start, max(len(text) - column, 0))
-    before = len(text[:column].replace("\t", _TAB))
-    marked = max(len(text[column : column + length].replace("\t", _TAB)), 1)
+    before = _cells(text[:column])
+    marked = max(_cells(text[column : column + length]), 1)
     mark = ("^" if label.primary else "-") * marked
     drawn = f"{mark} {label.text}".rstrip()
     drawn = paint.severity(drawn, diagnostic) if label.primary else paint.frame(drawn)
     return f"{' ' * width}{paint.frame(' |')} {' ' * before}{drawn}"
+
+
+def _printable(text: str) -> str:
+    """Text that a terminal shows as it is: control characters would move its cursor, or worse."""
+    return "".join(c if c.isprintable() else _TAB if c == "\t" else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def _cells(text: str) -> int:
+    """How many cells of a terminal a text takes: some characters take two, marks on the one before take none."""
+    return sum(
+        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in _printable(text)
+    )

@@ -10,13 +10,19 @@ from bisect import bisect_right
 from dataclasses import dataclass, field
 from functools import cached_property
 
+_BYTE_ORDER_MARK = "\ufeff"
+
 
 @dataclass(frozen=True)
 class Source:
-    """A text with the name under which the user knows it (usually a path)."""
+    """A text with the name under which the user knows it (usually a path).
+
+    `hidden_lines` counts the lines at the beginning that the user did not write; the next one is line 1.
+    """
 
     name: str
     text: str = field(repr=False)
+    hidden_lines: int = 0
 
     @cached_property
     def _line_starts(self) -> list[int]:
@@ -27,15 +33,17 @@ class Source:
     def position(self, offset: int) -> tuple[int, int]:
         """Line and column of a character offset, both counted from 1."""
         line = bisect_right(self._line_starts, offset)
-        return line, offset - self._line_starts[line - 1] + 1
+        mark = line == 1 and offset > 0 and self.text.startswith(_BYTE_ORDER_MARK)
+        return line - self.hidden_lines, offset - self._line_starts[line - 1] + 1 - mark
 
     def line(self, number: int) -> str:
-        """The text of a line counted from 1, without its end; empty past the last line."""
+        """The text of a line counted from 1, without its end and a byte order mark; empty past the last line."""
+        number += self.hidden_lines
         if number > len(self._line_starts):
             return ""
         start = self._line_starts[number - 1]
         end = self.text.find("\n", start)
-        return self.text[start : end if end >= 0 else len(self.text)].rstrip("\r")
+        return self.text[start : end if end >= 0 else len(self.text)].rstrip("\r").removeprefix(_BYTE_ORDER_MARK)
 
 
 @dataclass(frozen=True)

@@ -200,7 +200,7 @@ def operand_missing(situation: Situation) -> Diagnostic:
             "P125",
             "there is no operator `**`",
             "expected one `*`",
-            "write a power as a product, as `x * x`",
+            "write a power as a product, as `x * x`, and a power of ten as `1e-3`",
             at=situation.span(before).until(situation.here),
         )
     if before.text in OPERATORS:
@@ -249,6 +249,7 @@ def name_of_unnamed_section(situation: Situation) -> Diagnostic:
 
 def wrong_bracket(situation: Situation) -> Diagnostic:
     sign, before = text_of(situation.offender), situation.before()
+    brackets = {"(": "parentheses", "[": "square brackets"}.get(sign, "braces")
     match sign, text_of(before), situation.innermost:
         case ",", _, _:
             return situation.report(
@@ -259,18 +260,20 @@ def wrong_bracket(situation: Situation) -> Diagnostic:
                 also=(situation.brackets[-1], "opened here"),
             )
         case "{", "=", _:
+            message = "a value stands in braces"
             label, help = "expected a value", "write lists in square brackets, as `[1, 2]`"
         case "{", _, _:
-            label, help = (
-                "expected `,` or a new line",
-                "options of a value stand in parentheses: `leaky_relu(slope = 0.1)`",
-            )
+            message = "the options of a value stand in braces"
+            label, help = "expected `,` or a new line", "put them into parentheses, as `leaky_relu(slope = 0.1)`"
         case _, word, "":
             first = situation.before(2)
             head = word if first is None else f"{first.text} {word}"
-            label, help = "expected `{`", f"put the entries into braces: `{head} {{ ... }}`"
+            message = f"the entries of `{head}` stand in {brackets}"
+            label, help = "expected `{`", f"put them into braces: `{head} {{ ... }}`"
         case "(", word, _:
+            message = f"the dimensions of `{word}` stand in parentheses"
             label, help = "expected `[`", f"write dimensions in square brackets, as `{word}[n, d]`"
         case _, word, _:
+            message = f"the arguments of `{word}` stand in {brackets}"
             label, help = "expected an operator", f"nothing is indexed; write arguments in parentheses: `{word}(...)`"
-    return situation.report("P130", f"{quote(sign)} does not fit here", label, help)
+    return situation.report("P130", message, label, help)

@@ -127,8 +127,9 @@ def example_key(example: str) -> _Key:
 
 
 def _unexpected(situation: Situation) -> Diagnostic:
-    what = f"{situation.here_in_words} does not fit here"
-    return situation.report("P100", what, f"expected {in_words(situation.expected)}", None)
+    here = situation.here_in_words
+    remedy = f"take {here} out" if situation.offender is not None else "write what is missing before it"
+    return situation.report("P100", f"{here} does not fit here", f"expected {in_words(situation.expected)}", remedy)
 
 
 def in_words(terminals: Iterable[str]) -> str:

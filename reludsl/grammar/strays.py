@@ -68,7 +68,8 @@ def _described(character: str) -> tuple[str, str]:
         remedy = "names are made of the letters a to z, digits and `_`; other text goes into double quotes"
     else:
         remedy = _REMEDIES.get(character, "take it out; text that is not a name goes into double quotes")
-    return quote(character), remedy
+    look_alike = not character.isascii() and not character.isalpha() and name
+    return quote(character) + (f" ({name})" if look_alike else ""), remedy
 
 
 def _broken_string(situation: Situation, position: int) -> Diagnostic:
@@ -135,7 +136,9 @@ def _malformed_number(situation: Situation) -> Diagnostic | None:
     if offender.kind not in ("word", "number"):
         return None
     whole = situation.span(number).until(situation.span(offender))
-    if offender.kind == "word" and not re.match(r"(?i)[e_x]", offender.text):
+    if re.fullmatch(r"\d+(_\d+)+", whole.text):
+        help = f"write `{whole.text.replace('_', '')}`, without separators"
+    elif offender.kind == "word" and not re.match(r"(?i)[e_x]", offender.text):
         help = f"write `{number.text} * {offender.text}` if a product is meant; names begin with a letter"
     else:
         help = "numbers look like `3`, `0.5` or `1e-3`"

@@ -102,6 +102,7 @@ class PatternProgram:
     def _all_patterns(self, X: np.ndarray, formulation: Exact) -> np.ndarray:
         count = count_patterns(X)
         if count > formulation.limit:
+            raised = f", or raise the limit: `formulation exact {{ limit = {count} }}`" if count <= 1_000_000 else ""
             labels = (Label(formulation.span, f"the limit is {formulation.limit}"),) if formulation.span else ()
             raise Mistakes(
                 [
@@ -110,8 +111,7 @@ class PatternProgram:
                         f"{len(X)} samples in {X.shape[1]} dimensions have up to {count} activation patterns",
                         labels,
                         ("a hidden bias counts as a dimension",) if self.model.architecture.hidden_bias else (),
-                        "use `formulation sampled`, fewer samples or columns, or raise the limit: "
-                        f"`formulation exact {{ limit = {count} }}`",
+                        f"use `formulation sampled`, or fewer samples or columns{raised}",
                     )
                 ]
             )

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from reludsl.diagnostics import DataPlace, Diagnostic, Label, Mistakes, has_errors, listed, suggestion
+from reludsl.diagnostics import DataPlace, Diagnostic, Label, Mistakes, has_errors, suggestion
 from reludsl.model.model import Dimension, Model, Target
 from reludsl.model.scaling import learn_scaling
 from reludsl.model.tables import Table, read_table
@@ -82,7 +82,7 @@ class Encoding:
         """The encoded targets (n,) of new data. Raises Mistakes (D304 to D308, D310)."""
         reader = _Reader(table)
         if self.labels is None:
-            raw = reader.numbers(self.target, None, "the target")
+            raw = reader.numbers(self.target, None, is_target=True)
         else:
             raw = reader.labelled(self.target, self.labels)
         reader.finish()
@@ -121,6 +121,10 @@ def bind(
     """
     reader = _Reader(table)
     target_name = target or model.target.name
+    if table.columnar and target_name not in table.arrays and table.rows:
+        # Without the target, the columns of the input would be the wrong ones.
+        reader.missing(target_name, model.target.span, is_target=True)
+        reader.finish()
     raw, columns = reader.inputs(
         model.input.name, model.input.selected, target_name, frozenset({target_name}), model.input.span
     )
@@ -128,7 +132,7 @@ def bind(
     if model.target.binary:
         values, labels = reader.labels(target_name, model.target)
     else:
-        values = reader.numbers(target_name, model.target.span, "the target")
+        values = reader.numbers(target_name, model.target.span, is_target=True)
     if raw is not None and values is not None:
         reader.rows_agree(model, raw, target_name, values)
     reader.finish()
@@ -140,8 +144,9 @@ def bind(
         held[np.random.default_rng(split_seed).permutation(rows)[: round(holdout * len(raw))]] = True
     reader.training_target(target_name, values[~held], model.target)
     reader.finish()
-    offset, divisor = learn_scaling(raw[~held], model.input.scale)
-    target_offset, target_divisor = learn_scaling(values[~held], model.target.scale)
+    with np.errstate(all="ignore"):
+        offset, divisor = learn_scaling(raw[~held], model.input.scale)
+        target_offset, target_divisor = learn_scaling(values[~held], model.target.scale)
     encoding = Encoding(
         model.input.name,
         columns,
@@ -152,8 +157,9 @@ def bind(
         float(target_offset),
         float(target_divisor),
     )
-    X = (raw - offset) / divisor
-    y = (values - target_offset) / target_divisor
+    with np.errstate(all="ignore"):  # an overflow is reported as a mistake
+        X = (raw - offset) / divisor
+        y = (values - target_offset) / target_divisor
     reader.scaled(X, y, model, target_name)
     reader.constant_columns(raw[~held], columns)
     reader.finish()
@@ -217,15 +223,22 @@ class _Reader:
             self.report(
                 "D304",
                 f"the column `{target}` is both input and target",
-                "remove it from `columns`",
+                "take it out of `columns`",
                 column=target,
                 span=span,
+                label="its `columns` list the target",
             )
             return None, None
         if not wanted:
-            self.report("D304", "no columns are left for the input", "add columns beside the target", span=span)
+            self.report(
+                "D304",
+                "no column is left for the input",
+                "give data with columns beside the target",
+                span=span,
+                label="takes every column but the target",
+            )
             return None, None
-        columns = [self.numbers(column, span, "the input") for column in wanted]
+        columns = [self.numbers(column, span) for column in wanted]
         good = [column for column in columns if column is not None]
         if len(good) < len(columns) or len({len(column) for column in good}) > 1:
             if len(good) == len(columns):
@@ -236,7 +249,8 @@ class _Reader:
     def matrix(self, name: str, span: Span | None) -> np.ndarray | None:
         array = self.table.arrays[name]
         if array.ndim != 2:
-            remedy = "X.reshape(-1, 1) makes a matrix of one column" if array.ndim == 1 else "give a table of numbers"
+            one_column = f"`{name}.reshape(-1, 1)` makes a matrix of one column"
+            remedy = one_column if array.ndim == 1 else "give one row a sample, one column a feature"
             self.report(
                 "D308",
                 f"`{name}` has {array.ndim} dimension{'s' if array.ndim != 1 else ''}, a matrix has 2",
@@ -246,16 +260,16 @@ class _Reader:
                 label="declared as a matrix here",
             )
             return None
-        return self.finite(name, array, span, "the input")
+        return self.finite(name, array)
 
-    def numbers(self, name: str, span: Span | None, role: str) -> np.ndarray | None:
+    def numbers(self, name: str, span: Span | None, *, is_target: bool = False) -> np.ndarray | None:
         """A column (n,) of finite numbers."""
-        array = self.column(name, span)
-        return None if array is None else self.finite(name, array, span, role)
+        array = self.column(name, span, is_target=is_target)
+        return None if array is None else self.finite(name, array, is_target=is_target)
 
-    def column(self, name: str, span: Span | None) -> np.ndarray | None:
+    def column(self, name: str, span: Span | None, *, is_target: bool = False) -> np.ndarray | None:
         if name not in self.table.arrays:
-            self.missing(name, span)
+            self.missing(name, span, is_target)
             return None
         array = self.table.arrays[name]
         if array.ndim == 2 and 1 in array.shape:
@@ -263,20 +277,30 @@ class _Reader:
         if array.ndim != 1:
             self.report(
                 "D308",
-                f"`{name}` has the shape {_times(array.shape)}, a column has one dimension",
-                "give one value a sample",
+                f"`{name}` is {_times(array.shape)}, not one value a sample",
+                "give a vector with a value for every row of the input",
                 column=name,
                 span=span,
+                label="declared here",
             )
             return None
         return array
 
-    def missing(self, name: str, span: Span | None) -> None:
+    def missing(self, name: str, span: Span | None, is_target: bool = False) -> None:
         known = list(self.table.arrays)
         guess = suggestion(name, known)
         what = "column" if self.table.columnar else "array"
-        shown = listed(known[:12], "and") + (f" and {len(known) - 12} more" if len(known) > 12 else "")
-        remedy = f"did you mean `{guess}`?" if guess else f"rename it, or name another {what} in its place"
+        shown = _some([f"`{name}`" for name in known], 12)
+        if guess:
+            remedy = f"did you mean `{guess}`?"
+        elif span is None:
+            remedy = f"rename a {what} of the data: the network was trained with this one"
+        elif len(known) == 1 and any(separator in known[0] for separator in ";\t"):
+            remedy = "separate the columns by commas"
+        elif is_target:
+            remedy = f"say which {what} is the target, as with `--target {known[-1] if known else name}`"
+        else:
+            remedy = f"rename {'a column' if self.table.columnar else 'an array'} of the data, or the one in the spec"
         self.report(
             "D304",
             f"the data has no {what} `{name}`",
@@ -286,10 +310,10 @@ class _Reader:
             notes=(f"{what}s of the data: {shown}",) if known else (),
         )
 
-    def finite(self, name: str, array: np.ndarray, span: Span | None, role: str) -> np.ndarray | None:
+    def finite(self, name: str, array: np.ndarray, *, is_target: bool = False) -> np.ndarray | None:
         """The array as numbers, or None when text, a missing value or an infinite one stands in it."""
         if array.dtype == object:
-            self._text_or_missing(name, array, role)
+            self._text_or_missing(name, array, is_target)
             return None
         bad = ~np.isfinite(array)
         if not bad.any():
@@ -298,14 +322,14 @@ class _Reader:
         row = int(where[0]) + 1
         place = f"{name}[{where[1]}]" if array.ndim == 2 else name
         count = int(bad.sum())
-        others = (f"{count} such values in `{name}`",) if count > 1 else ()
+        others = (f"{count} values of `{name}` are missing or infinite",) if count > 1 else ()
         if np.isnan(array[tuple(where)]):
             remedy = "fill it in, or remove the row"
-            self.report("D306", f"a value of {role} is missing", remedy, column=place, row=row, notes=others)
+            self.report("D306", f"a value of `{name}` is missing", remedy, column=place, row=row, notes=others)
         else:
             self.report(
                 "D307",
-                f"a value of {role} is infinite",
+                f"a value of `{name}` is infinite",
                 "correct or remove the row",
                 column=place,
                 row=row,
@@ -313,37 +337,43 @@ class _Reader:
             )
         return None
 
-    def _text_or_missing(self, name: str, array: np.ndarray, role: str) -> None:
+    def _text_or_missing(self, name: str, array: np.ndarray, is_target: bool) -> None:
         bad = [index for index, entry in np.ndenumerate(array) if entry is not None and not _is_number(entry)]
         if not bad:  # only missing values: no text was seen
-            self.report("D306", f"`{name}` holds no numbers", "fill it in, or leave it out", column=name, row=1)
+            self.report("D306", f"`{name}` holds no values", "fill it in, or leave it out", column=name)
             return
         row, shown = bad[0][0] + 1, array[bad[0]]
-        remedy = f"correct the value, or leave the column out with `columns = [...]`; {role} needs numbers"
+        if is_target:
+            remedy = "correct the value; labels need a target that is declared as `binary[n]`"
+        else:
+            remedy = "correct the value, or leave the column out: `columns = [...]` lists those that are used"
         notes = (f"{len(bad)} entries of `{name}` are not numbers",) if len(bad) > 1 else ()
         self.report(
-            "D305", f'`{name}` holds the text "{shown}", not a number', remedy, column=name, row=row, notes=notes
+            "D305", f"`{name}` holds the text {_quoted(shown)}, not a number", remedy, column=name, row=row, notes=notes
         )
 
     # -- targets -------------------------------------------------------------------------------------------------
 
     def labels(self, name: str, target: Target) -> tuple[np.ndarray | None, tuple[LabelValue, LabelValue] | None]:
         """A binary target as -1 and +1, and the labels that these stand for."""
-        array = self.column(name, target.span)
-        if array is None or not self.no_missing_label(name, array):
+        array = self.column(name, target.span, is_target=True)
+        if array is None or len(array) == 0 or not self.no_missing_label(name, array):
             return None, None
-        found = sorted(set(array.tolist()), key=lambda label: (isinstance(label, str), label))
+        seen = list(dict.fromkeys(array.tolist()))
+        found = sorted(seen, key=lambda label: (isinstance(label, str), label))
         if len(found) > 2:
-            first = next(i for i, label in enumerate(array.tolist()) if label not in found[:2])
+            first = array.tolist().index(seen[2])
+            numeric = not any(isinstance(label, str) for label in found)
+            vector = f", or declare `target {target.name} : vector[{target.rows}]`" if numeric else ""
             self.report(
                 "D310",
                 f"`{name}` has {len(found)} different values, a binary target has two",
-                f"keep two classes, or declare `target {target.name} : vector[{target.rows}]`",
+                f"keep the rows of two classes{vector}",
                 column=name,
                 row=first + 1,
                 span=target.span,
                 label="declared as binary here",
-                notes=(f"found {_labels(found[:6])}{' and more' if len(found) > 6 else ''}",),
+                notes=(f"found {_labels(found)}",),
             )
             return None, None
         if len(found) < 2:
@@ -374,7 +404,7 @@ class _Reader:
             self.report(
                 "D310",
                 f"no row of `{name}` has the positive label {_quoted(target.positive)}",
-                f"write one of {_labels(found)} as `positive`",
+                f"write `positive = {_quoted(found[0])}` or `positive = {_quoted(found[1])}`",
                 column=name,
                 span=target.span,
                 label="declared here",
@@ -395,7 +425,7 @@ class _Reader:
             self.report(
                 "D310",
                 f"`{name}` holds the label {_quoted(array[row])}, unknown to the network",
-                f"the network knows {_labels(labels)}",
+                f"the network was trained with the labels {_labels(labels)}: keep only their rows",
                 column=name,
                 row=row + 1,
             )
@@ -412,7 +442,7 @@ class _Reader:
         """A target that does not vary on the training rows cannot be learnt."""
         if len(values) == 0:
             self.report("D312", "no rows are left for training", "hold out fewer rows")
-        elif np.ptp(values) == 0:
+        elif values.min() == values.max():
             self.report_constant(name, float(values[0]), target)
 
     def report_constant(self, name: str, value: LabelValue, target: Target) -> None:
@@ -451,7 +481,7 @@ class _Reader:
             if expected != actual:
                 self.report(
                     "D308",
-                    f"`{model.input.name}` has {actual} {what}, declared are {expected}",
+                    f"`{model.input.name}` has {actual} {what}, not {expected} as declared",
                     "correct the declaration, or write a name in place of the number",
                     span=model.input.span,
                     label="declared here",
@@ -469,14 +499,13 @@ class _Reader:
                 self.report("D307", f"scaling `{name}` overflows: its values are too large", remedy, column=name)
 
     def constant_columns(self, raw: np.ndarray, columns: tuple[str, ...] | None) -> None:
-        constant = np.flatnonzero(np.ptp(raw, axis=0) == 0) if len(raw) > 1 else np.array([], dtype=int)
+        constant = np.flatnonzero(raw.min(axis=0) == raw.max(axis=0)) if len(raw) > 1 else np.array([], dtype=int)
         if len(constant):
-            names = [columns[i] if columns else f"[{i}]" for i in constant[:5]]
-            more = f" and {len(constant) - 5} more" if len(constant) > 5 else ""
+            names = [f"`{columns[i] if columns else f'[{i}]'}`" for i in constant]
             self.report(
                 "D315",
-                f"{len(constant)} input column{'s are' if len(constant) > 1 else ' is'} constant: "
-                f"{listed(names, 'and')}{more}",
+                f"the input column{'s' if len(names) > 1 else ''} {_some(names, 5)} "
+                f"{'are' if len(names) > 1 else 'is'} constant",
                 "leave constant columns out; `bias = hidden` is the way to have an intercept",
                 severity="warning",
             )
@@ -499,12 +528,21 @@ def _same_label(label: LabelValue, wanted: LabelValue) -> bool:
 
 
 def _quoted(label: LabelValue) -> str:
-    return f'"{label}"' if isinstance(label, str) else f"{label:g}"
+    if isinstance(label, str):
+        return f'"{label if len(label) <= 40 else label[:37] + "..."}"'
+    return f"{label:g}"
 
 
 def _labels(labels: Sequence[LabelValue]) -> str:
-    return " and ".join(_quoted(label) for label in labels)
+    return _some([_quoted(label) for label in labels], 6)
+
+
+def _some(words: Sequence[str], most: int) -> str:
+    """A, B and C; of more than `most` words the first ones and the number of the others."""
+    left = len(words) - most
+    *first, last = words if left <= 1 else [*words[:most], f"{left} more"]
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def _times(shape: tuple[int, ...]) -> str:
-    return " x ".join(str(size) for size in shape)
+    return " x ".join(str(size) for size in shape) or "a single value"

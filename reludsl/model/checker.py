@@ -8,7 +8,7 @@ from typing import Any
 from reludsl.diagnostics import Diagnostic, Label, has_errors, listed, suggestion
 from reludsl.grammar import tree
 from reludsl.model.model import Model
-from reludsl.model.registry import Kind, Language, Role, Section
+from reludsl.model.registry import Language, Role, Section
 from reludsl.model.rules import RULES
 from reludsl.model.values import INVALID, Decision, Reader
 from reludsl.source import Span
@@ -30,10 +30,15 @@ class _Checker:
         self.language = language
         self.reader = Reader()
         self.sections: dict[str, Span] = {}
+        self.perhaps: set[str] = set()
+        """Sections that may be there under a name that is misspelt."""
 
     def run(self, overrides: Mapping[str, tree.Value]) -> tuple[Model | None, list[Diagnostic]]:
         hyperparameters = self._first(tree.HyperparameterSection, "hyperparameters")
-        self.reader.read_hyperparameters(hyperparameters, overrides)
+        self.reader.hyperparameters_unread = any(
+            word == "hyperparameters" or self.language.section(word) is None for word in self.spec.damaged
+        )
+        self.reader.read_hyperparameters(self._hyperparameters(), overrides)
         data = self._data(self._first(tree.DataSection, "data"))
         parts = self._kind_sections()
         self._missing_sections()
@@ -42,7 +47,7 @@ class _Checker:
         context = {**data, **{name: found[0] for name, found in parts.items() if found}}
         for rule in RULES:
             diagnostics.extend(rule(context, parts))
-        diagnostics.sort(key=_by_place)
+        diagnostics.sort(key=by_place)
         if has_errors(diagnostics) or self.spec.damaged:
             return None, diagnostics
         numbers = {name: value for name, value in self.reader.hyperparameters.items() if value is not INVALID}
@@ -74,14 +79,23 @@ class _Checker:
             self.sections[name] = found[0].keyword
         return found[0] if found else None
 
+    def _hyperparameters(self) -> list[tree.Setting]:
+        """Those of the section, and of a repeated section the ones that are new: they are known where they are used."""
+        first, *others = [
+            section.settings for section in self.spec.sections if isinstance(section, tree.HyperparameterSection)
+        ] or [()]
+        names = {setting.name.text for setting in first}
+        return [*first, *(setting for settings in others for setting in settings if setting.name.text not in names)]
+
     def _repeated(self, name: str, first: Span, again: Span) -> None:
+        has_kinds = any(section.name == name and section.kinds for section in self.language.sections)
         self.reader.report(
             "C205",
             f"the section `{name}` may stand only once",
             again,
             "stands again here",
             also=(Label(first, "first one here", primary=False),),
-            help="merge the two, or remove one",
+            help="keep one of the two" if has_kinds else "put the entries of both into one",
         )
 
     def _kind_sections(self) -> dict[str, list[Any]]:
@@ -102,7 +116,10 @@ class _Checker:
             self.sections.setdefault(section.name, written.keyword)
             parts[section.name].append(self._part(section, written))
         for section in self.language.sections:
-            if not parts[section.name] and section.default is not None and section.name not in first:
+            absent = section.name not in first
+            if self.spec.damaged or section.name in self.perhaps:
+                parts[section.name] += [INVALID] if absent or section.repeatable else []
+            elif absent and section.default is not None:
                 parts[section.name].append(self._default_part(section))
         return parts
 
@@ -127,12 +144,13 @@ class _Checker:
         known = [section.name for section in self.language.sections]
         kinds = self.language.entries(name.text)
         guess = suggestion(name.text, known)
+        self.perhaps.update([section.name for section, _ in kinds] or ([guess] if guess else []))
         if kinds:
             help_text = f"`{name.text}` is a kind of `{kinds[0][0].name}`: write `{kinds[0][0].name} {name.text}`"
         elif guess:
             help_text = f"did you mean `{guess}`?"
         else:
-            help_text = f"sections are {listed(known, 'and')}"
+            help_text = f"the sections are {listed(known, 'and')}"
         self.reader.report("C201", f"there is no section `{name.text}`", name.span, "unknown section", help=help_text)
 
     def _unknown_kind(self, section: Section, name: tree.Name) -> None:
@@ -149,19 +167,16 @@ class _Checker:
     def _missing_sections(self) -> None:
         if self.spec.damaged:
             return  # the section may be the one that could not be read
+        edition = Span(self.spec.source, self.spec.span.start, self.spec.edition.span.end)
         for section in self.language.sections:
-            if section.required and section.name not in self.sections:
-                self._missing(section.name, section.kinds[0] if section.kinds else None)
-
-    def _missing(self, name: str, kind: Kind | None) -> None:
-        example = kind.example.strip() if kind else f"{name} {{ ... }}"
-        self.reader.report(
-            "C204",
-            f"the section `{name}` is missing",
-            self.spec.edition.span,
-            f"this spec has no `{name}`",
-            help=f"add, for example:\n{example}",
-        )
+            if section.required and section.name not in self.sections and section.name not in self.perhaps:
+                self.reader.report(
+                    "C204",
+                    f"the section `{section.name}` is missing",
+                    edition,
+                    f"this spec has no `{section.name}`",
+                    help=f"add, for example:\n{section.example or section.kinds[0].example}",
+                )
 
     def _unused_hyperparameters(self, section: tree.HyperparameterSection | None) -> None:
         if section is None or self.spec.damaged or has_errors(self.reader.diagnostics):
@@ -227,7 +242,7 @@ class _Checker:
             f"there is no role `{name.text}` in `data`",
             name.span,
             "unknown role",
-            help=f"did you mean `{guess}`?" if guess else f"roles are {listed(known, 'and')}",
+            help=f"did you mean `{guess}`?" if guess else f"write {listed(known)}",
         )
 
     def _datum(self, role: Role, datum: tree.Datum) -> Any:
@@ -239,7 +254,7 @@ class _Checker:
                 f"`{role.name}` cannot have the type `{datum.type.name.text}`",
                 datum.type.name.span,
                 "unknown type" if type_ is None else f"not for `{role.name}`",
-                help=f"did you mean `{guess}`?" if guess and type_ is None else f"available: {listed(role.types)}",
+                help=f"did you mean `{guess}`?" if guess and type_ is None else f"write {self._types_of(role)}",
             )
             return INVALID
         owner = f"`{role.name} {datum.name.text}`"
@@ -260,10 +275,14 @@ class _Checker:
             return INVALID
         return role.build(datum.name.text, type_.name, tuple(dimensions), settings, datum.type.span)
 
+    def _types_of(self, role: Role) -> str:
+        types = [self.language.type(name) for name in role.types]
+        return listed(f"{type_.name}[{', '.join(type_.axes)}]" for type_ in types if type_ is not None)
+
     def _dimension(self, axis: tree.Name | tree.Number) -> Any:
         if isinstance(axis, tree.Name):
             return axis.text
-        if axis.value != int(axis.value) or axis.value < 1:
+        if not (axis.value.is_integer() and axis.value >= 1):
             self.reader.report(
                 "C209",
                 f"a dimension cannot be {axis.text}",
@@ -275,6 +294,7 @@ class _Checker:
         return int(axis.value)
 
 
-def _by_place(diagnostic: Diagnostic) -> tuple[int, int]:
+def by_place(diagnostic: Diagnostic) -> tuple[int, int]:
+    """Sorts the diagnostics of a spec by where they stand in it; those that stand nowhere come last."""
     span = diagnostic.span
     return (1, 0) if span is None else (0, span.start)

@@ -10,8 +10,17 @@ def core_language() -> Language:
     """The language without solvers."""
     return Language(
         sections=(
-            Section("data", "What is bound when the spec meets data: roles, names, types.", required=True),
-            Section("hyperparameters", "Named numbers for use in options; `--set name=value` replaces one."),
+            Section(
+                "data",
+                "What is bound when the spec meets data: roles, names, types.",
+                required=True,
+                example="data {\n  input  X : matrix[n, d]\n  target y : vector[n]\n}",
+            ),
+            Section(
+                "hyperparameters",
+                "Named numbers for use in options; `--set name=value` replaces one.",
+                example="hyperparameters { beta = 1e-3 }",
+            ),
             Section(
                 "architecture",
                 "The network that is trained.",

@@ -36,7 +36,10 @@ class Kind:
 
 @dataclass(frozen=True)
 class Section:
-    """A section of a spec. `default` names the kind that an absent section stands for."""
+    """A section of a spec. `default` names the kind that an absent section stands for.
+
+    `example` is the section as a user would write it; sections with kinds take it from their kinds.
+    """
 
     name: str
     summary: str
@@ -45,6 +48,7 @@ class Section:
     repeatable: bool = False
     default: str | None = None
     plural: str = ""
+    example: str = ""
 
     def kind(self, name: str) -> Kind | None:
         return next((kind for kind in self.kinds if kind.name == name), None)

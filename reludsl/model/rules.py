@@ -67,7 +67,7 @@ def regularizer_is_there(context: Mapping[str, Any], parts: Parts) -> Iterator[D
             "nothing penalizes the weights",
             (Label(span, "strength 0" if present else "no regularizer beside this loss"),),
             notes=("the optimum is then not unique, and no useful lower bound exists",),
-            help="add `regularizer weight_decay { strength = 1e-3 }`, or a strength above 0",
+            help="choose a strength above 0" if present else "add `regularizer weight_decay { strength = 1e-3 }`",
             severity="warning",
         )
 

@@ -6,6 +6,8 @@ of `str` with None where a value is missing, so that binding can point at the fi
 
 from __future__ import annotations
 
+import csv
+import io
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from reludsl.diagnostics import DataPlace, Diagnostic, Mistakes
+from reludsl.files import why_unreadable
 from reludsl.npz import Unreadable, read_arrays
 
 SUFFIXES = (".npz", ".csv", ".parquet")
@@ -33,7 +36,7 @@ class Table:
 
     @property
     def rows(self) -> int:
-        return max((len(array) for array in self.arrays.values()), default=0)
+        return max((len(array) for array in self.arrays.values() if array.ndim), default=0)
 
     def take(self, rows: np.ndarray) -> Table:
         """The table of these rows; every array must have the same number of rows."""
@@ -73,18 +76,12 @@ def _mistake(code: str, message: str, place: DataPlace | None, remedy: str, *not
 
 def _read_file(path: Path) -> Table:
     place = DataPlace(str(path))
-    if not path.exists():
-        raise _mistake("D301", f"there is no file `{path}`", None, "check the path")
-    if path.is_dir():
-        raise _mistake("D301", f"`{path}` is a folder, not a file", None, "name the file inside it")
+    if (unreadable := why_unreadable(path)) is not None:
+        raise _mistake("D301", unreadable[0], None, unreadable[1])
     reader = {".npz": _read_npz, ".csv": _read_csv, ".parquet": _read_parquet}.get(path.suffix.lower())
     if reader is None:
-        raise _mistake(
-            "D302",
-            f"files ending in `{path.suffix}` cannot be read" if path.suffix else "the file's format is unknown",
-            place,
-            "use `.csv`, `.parquet` or `.npz`; the ending says which it is",
-        )
+        message = f"files ending in `{path.suffix}` cannot be read" if path.suffix else "the file's name has no ending"
+        raise _mistake("D302", message, place, "use `.csv`, `.parquet` or `.npz`: the ending tells the format")
     try:
         return reader(path)
     except PermissionError:
@@ -109,17 +106,33 @@ def _read_csv(path: Path) -> Table:
             "D303",
             "the file is not a readable CSV table",
             DataPlace(str(path)),
-            "it needs a header line with column names, UTF-8 text, and the same number of commas in every line",
-            _one_line(error),
+            "a table has a header line with column names, UTF-8 text, and the same number of commas in every line",
+            _csv_trouble(path) or _one_line(error),
         ) from None
     _refuse_repeated(path, frame.columns)
     return _of_polars(str(path), frame)
 
 
+def _csv_trouble(path: Path) -> str | None:
+    """What is wrong with a CSV file, if it is one of the usual things."""
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        return f"byte {error.start + 1} is not UTF-8 text"
+    if not text.strip():
+        return "the file is empty"
+    rows = csv.reader(io.StringIO(text, newline=""))
+    try:
+        header = next(rows)
+        uneven = next((row for row in rows if row and len(row) != len(header)), None)
+    except csv.Error as error:
+        return str(error)
+    fields = None if uneven is None else f"{len(uneven)} field{'s' if len(uneven) != 1 else ''}"
+    return fields and f"line {rows.line_num} has {fields}, the header has {len(header)}"
+
+
 def _refuse_repeated(path: Path, columns: list[str]) -> None:
     """polars renames a repeated header silently; the user should hear of it."""
-    import csv
-
     with path.open(newline="", encoding="utf-8-sig") as file:
         header = next(csv.reader(file), [])
     repeated = next((name for i, name in enumerate(header) if name in header[:i]), None)

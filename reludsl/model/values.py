@@ -57,6 +57,7 @@ class Reader:
         self.diagnostics: list[Diagnostic] = []
         self.decisions: list[Decision] = []
         self.hyperparameters: dict[str, Any] = {}
+        self.hyperparameters_unread = False  # some may stand in what could not be parsed
         self.used: set[str] = set()
 
     def report(self, code: str, message: str, span: Span, label: str = "", **more: Any) -> None:
@@ -87,12 +88,13 @@ class Reader:
             if option.name in values:
                 continue
             if option.required:
+                entry = f"{option.name} = ..." if spans else f"{{ {option.name} = ... }}"
                 self.report(
                     "C207",
                     f"{owner} needs the option `{option.name}`",
                     place,
                     f"`{option.name}` is missing",
-                    help=f"add `{option.name} = ...`: {option.summary}; expected {option.type}",
+                    help=f"add `{entry}`: {option.summary}; expected {option.type}",
                 )
                 values[option.name] = INVALID
             else:
@@ -123,7 +125,7 @@ class Reader:
         elif known:
             help_text = f"{owner} knows {listed(known, 'and')}"
         else:
-            help_text = f"{owner} has no options: remove it"
+            help_text = f"take it out: {owner} has no options"
         self.report("C203", f"{owner} has no option `{name.text}`", name.span, "unknown option", help=help_text)
 
     # -- values --------------------------------------------------------------------------------------------------
@@ -174,12 +176,14 @@ class Reader:
         choice = next((choice for choice in type_.choices if choice.name == name.text), None)
         if choice is None:
             guess = suggestion(name.text, (*type_.names, *self.hyperparameters))
+            words = [f"`{choice.name}`: {choice.summary}" for choice in type_.choices]
+            known = "write one of these words:\n" + "\n".join(words) if len(words) > 1 else f"write {words[0]}"
             self.report(
                 "C221",
                 f"{what} cannot be `{name.text}`",
                 name.span,
                 f"expected {expected}",
-                help=f"did you mean `{guess}`?" if guess else f"available: {listed(type_.names)}",
+                help=f"did you mean `{guess}`?" if guess else known,
             )
             return INVALID
         return self._chosen(choice, arguments, value, what)
@@ -210,7 +214,7 @@ class Reader:
             f"{what} cannot be {_described(value)}",
             value.span,
             f"expected {expected}",
-            help=_example_of(expected),
+            help=_remedy(expected, value),
         )
         return INVALID
 
@@ -221,8 +225,8 @@ class Reader:
         if number is INVALID:
             return INVALID
         if not type_.admits(number):
-            message = f"{what} is {number:g}, out of its range"
-            self.report("C209", message, value.span, f"expected {type_}", help=f"choose {type_}")
+            wrong, remedy = _out_of_range(type_, number)
+            self.report("C209", f"{what} is {number:g}, {wrong}", value.span, f"expected {type_}", help=remedy)
             return INVALID
         return int(number) if type_.integer else number
 
@@ -243,28 +247,31 @@ class Reader:
                 if first is INVALID or second is INVALID:
                     return INVALID
                 if operator == "/" and second == 0:
-                    self.report("C213", "division by zero", right.span, "this is 0")
+                    self.report("C213", "division by zero", right.span, "this is 0", help="divide by any other number")
                     return INVALID
                 return self._finite(_OPERATORS[operator](first, second), value.span)
         self.report(
             "C208",
-            f"expected a number, not {_described(value)}",
+            f"{_described(value)} is not a number",
             value.span,
-            "not a number",
-            help="numbers, hyperparameters and `+ - * /` may stand here",
+            "expected a number",
+            help="write a number, or arithmetic over hyperparameters with `+`, `-`, `*` and `/`",
         )
         return INVALID
 
     def _finite(self, number: float, span: Span) -> Any:
         if math.isfinite(number):
             return number
-        self.report("C213", "the value is too large for a floating-point number", span, "overflows")
+        message = "the value is too large for a floating-point number"
+        self.report("C213", message, span, "overflows", help="stay below 1.7e308")
         return INVALID
 
     def _hyperparameter(self, name: tree.Name, text: str) -> Any:
         self.used.add(text)
         if text in self.hyperparameters:
             return self.hyperparameters[text]
+        if self.hyperparameters_unread:
+            return INVALID
         guess = suggestion(text, self.hyperparameters)
         self.report(
             "C210",
@@ -277,53 +284,71 @@ class Reader:
         )
         return INVALID
 
-    def read_hyperparameters(
-        self, section: tree.HyperparameterSection | None, overrides: Mapping[str, tree.Value]
-    ) -> None:
+    def read_hyperparameters(self, settings: Iterable[tree.Setting], overrides: Mapping[str, tree.Value]) -> None:
         """Evaluates the hyperparameters in the order of their dependence; `overrides` replace written values."""
-        settings = self.without_repeats(section.settings if section else (), "in `hyperparameters`")
-        written = {setting.name.text: setting.value for setting in settings}
+        written = {
+            setting.name.text: setting.value for setting in self.without_repeats(settings, "in `hyperparameters`")
+        }
         for name, value in overrides.items():
-            if name not in written:
-                guess = suggestion(name, written)
-                self.report(
-                    "C220",
-                    f"`--set {name}` names no hyperparameter of this spec",
-                    value.span,
-                    "set here",
-                    help=f"did you mean `{guess}`?"
-                    if guess
-                    else f"the spec defines {listed(written, 'and')}"
-                    if written
-                    else "the spec defines no hyperparameters",
-                )
+            if name not in written and not self.hyperparameters_unread:
+                self._unknown_override(name, value, list(written))
         pending = {name: overrides.get(name, value) for name, value in written.items()}
-        used_by_options = self.used
-        self.used = set()
         for name in pending:
-            self._define(name, pending, ())
-        inner, self.used = self.used, used_by_options
-        self.used |= inner
+            self._define(name, pending)
 
-    def _define(self, name: str, pending: Mapping[str, tree.Value], path: tuple[str, ...]) -> None:
-        if name in self.hyperparameters:
-            return
-        value = pending[name]
-        for needed in names_in(value):
-            if needed.text in (*path, name):
-                self.report(
-                    "C212",
-                    f"the hyperparameter `{name}` depends on itself",
-                    needed.span,
-                    f"needs `{needed.text}`",
-                    help="give one of them a number: " + " -> ".join((*path, name, needed.text)),
-                )
-                self.hyperparameters[name] = INVALID
-                return
-            if needed.text in pending:
-                self._define(needed.text, pending, (*path, name))
-        if name not in self.hyperparameters:
-            self.hyperparameters[name] = self.arithmetic(value)
+    def _unknown_override(self, name: str, value: tree.Value, known: list[str]) -> None:
+        if guess := suggestion(name, known):
+            remedy = f"did you mean `{guess}`?"
+        elif known:
+            remedy = f"the spec defines {listed(known, 'and')}"
+        else:
+            remedy = f"define it in the spec: `hyperparameters {{ {name} = ... }}`"
+        source = value.span.source
+        start = source.text.rfind(f"\n{name}") + 1
+        self.report(
+            "C220",
+            f"there is no hyperparameter `{name}` to replace",
+            Span(source, start, start + len(name)),
+            "not defined by the spec",
+            help=remedy,
+        )
+
+    def _define(self, name: str, pending: Mapping[str, tree.Value]) -> None:
+        """Gives `name` its value, and first those that it needs theirs. A loop, not a recursion: chains may be long."""
+        path = [name] if name not in self.hyperparameters else []
+        links: list[tree.Name] = []  # where each name of the path refers to the next
+        while path:
+            needed = next(
+                (
+                    name
+                    for name in names_in(pending[path[-1]])
+                    if name.text in pending and name.text not in self.hyperparameters
+                ),
+                None,
+            )
+            if needed is None:
+                self.hyperparameters[path[-1]] = self.arithmetic(pending[path[-1]])
+            elif needed.text in path:
+                self._circular(path[path.index(needed.text) :], [*links[path.index(needed.text) :], needed])
+                self.hyperparameters[path[-1]] = INVALID
+            else:
+                path.append(needed.text)
+                links.append(needed)
+                continue
+            path.pop()
+            links = links[: max(len(path) - 1, 0)]
+
+    def _circular(self, names: list[str], links: list[tree.Name]) -> None:
+        """C212 for a circle of hyperparameters; link i is where name i refers to the next."""
+        alone = len(names) == 1
+        self.report(
+            "C212",
+            f"the hyperparameter `{names[0]}` is defined by itself",
+            links[0].span,
+            f"needs `{links[0].text}`",
+            also=tuple(Label(link.span, f"needs `{link.text}`", primary=False) for link in links[1:]),
+            help=f"define `{names[0]}` by a number" if alone else f"define one of {listed(names, 'and')} by a number",
+        )
 
 
 _OPERATORS = {
@@ -380,12 +405,38 @@ def _described(value: tree.Value) -> str:
     return "arithmetic"
 
 
-def _example_of(type_: OptionType) -> str | None:
-    match type_:
-        case TextType():
-            return "put it in double quotes"
-        case ListType():
-            return "put the entries in brackets: `[..., ...]`"
-        case ChoiceType():
-            return f"available: {listed(type_.names)}"
-    return None
+def _out_of_range(type_: NumberType, number: float) -> tuple[str, str]:
+    """What is wrong with a number that a type does not admit, and the remedy."""
+    if type_.minimum is not None and type_.minimum == type_.maximum:
+        return f"and nothing but {type_.minimum:g} is possible yet", f"write {type_}"
+    if type_.minimum is not None and (number < type_.minimum or (number == type_.minimum and type_.open_minimum)):
+        return "too small", f"choose {type_}"
+    if type_.maximum is not None and number > type_.maximum:
+        return "too large", f"choose {type_}"
+    return "not a whole number", f"round it, as `{round(number)}`"
+
+
+def _remedy(expected: OptionType, value: tree.Value) -> str:
+    """What to write in place of a value of the wrong kind."""
+    written = value.span.text
+    match expected, value:
+        case TextType(), tree.Name() | tree.Number():
+            return f'put it in double quotes: `"{written}"`'
+        case ListType(TextType()), tree.Name():
+            return f'write a list, even of one text: `["{written}"]`'
+        case ListType(), tree.Name() | tree.Number() | tree.Text():
+            return f"write a list, even of one entry: `[{written}]`"
+        case (WordType() | ChoiceType(), tree.Text(word)) if word.isidentifier():
+            return f"take the quotes away: `{word}`"
+        case NumberType(), tree.Text(number) if _is_number(number):
+            return f"take the quotes away: `{number.strip()}`"
+        case ChoiceType(names=names), _:
+            return f"write {listed(names)}"
+    return f"write {expected}"
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False

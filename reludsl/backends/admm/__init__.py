@@ -102,7 +102,7 @@ class AdmmBackend:
             last.iteration,
             last.primal * settings["tolerance"],
             last.dual * settings["tolerance"],
-            "" if status == "solved" else result.status,
+            result.status if status == "limit" else "",
             history,
         )
 

@@ -103,8 +103,12 @@ def solve_pattern_program(
     s, nu = np.zeros((n, 2 * P)), np.zeros((n, 2 * P))
     q = np.zeros(n)
     result = Result(v, "iteration limit")
-    accuracy = 1e-2
-    least_dual_scale = 1e-3 * joint_norm(products.adjoint(y))
+    accuracy, next_balancing = 1e-2, 10
+    # Where the solution is zero, residuals are held against a thousandth of Cauchy point and gradient at zero.
+    gradient = products.adjoint(y)
+    slope = joint_norm(gradient)
+    least_dual_scale = 1e-3 * slope
+    least_primal_scale = 1e-3 * slope**3 / max(joint_norm(products.apply(gradient)) ** 2, 1e-300)
     for iteration in range(1, max_iterations + 1):
         # u-update, through the n x n system.
         base = inverse @ (v - lam + Xs.T @ (E * (s - nu)))
@@ -123,12 +127,12 @@ def solve_pattern_program(
             continue
         # Residuals, each relative to what it compares (Boyd et al. 2011, section 3.3), and the stopping rule.
         primal = joint_norm(u - v, Gu - s)
-        primal_scale = max(joint_norm(u, Gu), joint_norm(v, s))
+        primal_scale = max(joint_norm(u, Gu), joint_norm(v, s), least_primal_scale)
         change = (v - v_before) + Xs.T @ (E * (s - s_before))
         dual = rho * joint_norm(change)
         dual_scale = max(rho * joint_norm(lam + Xs.T @ (E * nu)), least_dual_scale)
         primal_error, dual_error = primal / max(primal_scale, 1e-300), dual / max(dual_scale, 1e-300)
-        accuracy = 0.1 * min(0.1, primal_error, dual_error)
+        accuracy = 0.1 * min(0.1, float(np.sqrt(primal_error * dual_error)))
         state = Residuals(
             iteration,
             0.5 * float(np.sum((products.apply(v) - y) ** 2)) + beta * float(np.linalg.norm(v, axis=0).sum()),
@@ -146,8 +150,10 @@ def solve_pattern_program(
         if stop or state.seconds > time_limit:
             result.status = "interrupted" if stop else "time limit"
             return result
-        if balancing and iteration % 50 == 0:
-            factor = float(np.clip(np.sqrt(state.primal / max(state.dual, 1e-300)), 0.2, 5.0))
+        if balancing and iteration >= next_balancing:
+            # Ever rarer, so that the iteration converges as with a fixed penalty in the end.
+            next_balancing = int(1.3 * iteration) + 20
+            factor = float(np.clip(np.sqrt(state.primal / max(state.dual, 1e-300)), 0.1, 10.0))
             if not 0.5 < factor < 2:
                 rho, lam, nu = rho * factor, lam / factor, nu / factor
     return result

@@ -89,7 +89,7 @@ class CvxpyBackend:
             problem.solver_stats.num_iters if problem.solver_stats else None,
             history[-1].primal_residual * watched.tolerance if watched and history else None,
             history[-1].dual_residual * watched.tolerance if watched and history else None,
-            "" if status == "solved" else f"{method} ended with status {problem.status}",
+            "" if stopped or status == "solved" else f"{method} ended with status {problem.status}",
             history,
             float(problem.compilation_time or 0.0),
         )
