@@ -5,8 +5,9 @@ Exit codes: 0 fine; 1 the spec or the data is wrong; 2 usage; 3 the solver reach
 
 from __future__ import annotations
 
-import contextlib
+import io
 import json
+import math
 import os
 import sys
 from collections.abc import Callable, Iterable
@@ -50,8 +51,23 @@ _data = click.option("--data", metavar="FILE", help="A .csv, .parquet or .npz fi
 _json = click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 
 
+def _print_version(context: click.Context, parameter: click.Parameter, wanted: bool) -> None:
+    from reludsl.versions import own_version
+
+    if wanted:
+        click.echo(f"reludsl {own_version()}")
+        context.exit()
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(package_name="reludsl")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_version,
+    help="Show the version and exit.",
+)
 def cli() -> None:
     """Train two-layer ReLU networks to global optimality, from a small spec file."""
 
@@ -89,7 +105,10 @@ def _count(number: int, what: str) -> str:
 @click.option("--stage", type=click.Choice(["model", "program"]), help="Only the problem, or only the program.")
 @click.option("--latex", is_flag=True, help="LaTeX instead of Unicode.")
 def _explain(spec: str, data: str | None, target: str | None, overrides: Any, stage: str | None, latex: bool) -> None:
-    """Explain a spec: its mathematics, its convex program, every default. Or a word of the language, or a code."""
+    """Explain a spec, a word of the language, or a code.
+
+    Of a spec: its mathematics, its convex program, every default that was taken.
+    """
     from reludsl.api import explain
     from reludsl.reference import names, page
 
@@ -191,7 +210,7 @@ def _solve(
 def _print_solution(rows: list[tuple[str, str]], output: str | None) -> None:
     saved = [("saved to", output)] if output is not None else []
     for name, text in [*rows, *saved]:
-        click.echo(f"{click.style(f'{name:<18}', bold=True)} {text}")
+        click.echo(f"{click.style(f'{name:<18}', bold=True)} {text}", color=_colors(sys.stdout))
 
 
 @cli.command("predict")
@@ -203,7 +222,10 @@ def _print_solution(rows: list[tuple[str, str]], output: str | None) -> None:
 )
 @_options(_json)
 def _predict(network: str, data: str, scores: bool, output: str | None, as_json: bool) -> None:
-    """Predict with a saved network, one line a row; metrics too when the data has the target."""
+    """Predict with a saved network, one line a row.
+
+    When the data has the target, metrics follow on standard error.
+    """
     from reludsl.api import load
     from reludsl.model.tables import read_table
 
@@ -215,13 +237,23 @@ def _predict(network: str, data: str, scores: bool, output: str | None, as_json:
     if as_json:
         _print_json({"predictions": values, "metrics": metrics})
     else:
-        lines = "".join(f"{value:g}\n" if isinstance(value, float) and not scores else f"{value}\n" for value in values)
+        are_labels = trained.encoding.labels is not None and not scores
+        shown = [f"{value:g}" if are_labels and isinstance(value, float) else str(value) for value in values]
         if output is not None:
-            _write(output, f"{trained.encoding.target}\n{lines}")
+            _write(output, _as_csv([trained.encoding.target, *shown]))
         else:
-            click.echo(lines, nl=False)
+            click.echo("".join(f"{line}\n" for line in shown), nl=False)
         if metrics is not None:
             click.echo(", ".join(f"{name} {value:.4g}" for name, value in metrics.items()), err=True)
+
+
+def _as_csv(lines: list[str]) -> str:
+    """A table of one column."""
+    import csv
+
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\n").writerows([line] for line in lines)
+    return text.getvalue()
 
 
 @cli.command("fmt")
@@ -235,15 +267,18 @@ def _fmt(specs: tuple[str, ...], only_check: bool) -> None:
     diagnostics: list[Diagnostic] = []
     changed: list[str] = []
     for spec in specs:
-        source = read_source(Path(spec))
-        text, found = format_spec(source)
-        diagnostics.extend(found)
-        if text is None or text == source.text:
+        try:
+            source = read_source(Path(spec))
+            text, found = format_spec(source)
+            diagnostics.extend(found)
+            if text is None or text == source.text:
+                continue
+            if not only_check:
+                _write(spec, text)
+        except Mistakes as mistakes:  # of this file; the others are formatted all the same
+            diagnostics.extend(mistakes.diagnostics)
             continue
         changed.append(spec)
-        if not only_check:
-            _write(spec, text)
-    for spec in changed:
         click.echo(f"{'would change' if only_check else 'formatted'} {spec}")
     _show(diagnostics)
     if diagnostics or (only_check and changed):
@@ -253,7 +288,10 @@ def _fmt(specs: tuple[str, ...], only_check: bool) -> None:
 @cli.command("list")
 @click.argument("what", metavar="WHAT", type=str)
 def _list(what: str) -> None:
-    """List the kinds of the language: losses, regularizers, architectures, perturbations, formulations, backends."""
+    """List what the language knows.
+
+    WHAT is architectures, losses, regularizers, perturbations, formulations or backends.
+    """
     from reludsl.choice import language
 
     sections = {section.plural: section for section in language().sections if section.plural}
@@ -276,11 +314,26 @@ def _colors(stream: Any) -> bool:
 
 
 def _print_json(value: Any) -> None:
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+    click.echo(json.dumps(_finite(value), indent=2, ensure_ascii=False, allow_nan=False, default=str))
+
+
+def _finite(value: Any) -> Any:
+    """The value with null for numbers that JSON does not know."""
+    match value:
+        case dict():
+            return {name: _finite(entry) for name, entry in value.items()}
+        case list() | tuple():
+            return [_finite(entry) for entry in value]
+        case float() if not math.isfinite(value):
+            return None
+    return value
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Runs the command line and exits."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # mathematics on a terminal that has no letters for it
     try:
         cli.main(arguments, prog_name="reludsl", standalone_mode=False)
     except Mistakes as mistakes:
@@ -296,10 +349,6 @@ def main(arguments: list[str] | None = None) -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except BrokenPipeError:
-        with contextlib.suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
     except Exception:
         import traceback
 

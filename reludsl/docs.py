@@ -6,7 +6,7 @@ from pathlib import Path
 
 from reludsl.choice import language
 from reludsl.codes import CODES
-from reludsl.reference import code_page, kind_page, options_table
+from reludsl.reference import code_page, data_part, kind_page
 
 _NOTE = "<!-- Made by `python -m reludsl.docs` from the registry: change the entries, not this page. -->"
 
@@ -41,28 +41,11 @@ def language_page() -> str:
         parts.append(f"## `{section.name}`" + (" (required)" if section.required else ""))
         parts.append(section.summary)
         if section.name == "data":
-            parts.append(_data_part())
+            parts.append(data_part())
         parts += [kind_page(section, kind) for kind in section.kinds]
         if section.default:
             parts.append(f"Without this section: `{section.name} {section.default}`.")
     return "\n\n".join(parts) + "\n"
-
-
-def _data_part() -> str:
-    entries = language()
-    parts = ["A declaration is `role name : type { options }`. A dimension is a name, or a number that is checked."]
-    for role in entries.roles:
-        types = ", ".join(f"`{type_}`" for type_ in role.types)
-        parts.append(f"### Role `{role.name}`\n\nWritten {role.summary}. Types: {types}.")
-        if role.options:
-            parts.append(options_table(role.options))
-    for type_ in entries.types:
-        parts.append(
-            f"### Type `{type_.name}[{', '.join(type_.axes)}]`\n\n{type_.summary[:1].upper()}{type_.summary[1:]}."
-        )
-        if type_.options:
-            parts.append(options_table(type_.options))
-    return "\n\n".join(parts)
 
 
 _STRUCTURE = """

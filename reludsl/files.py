@@ -17,11 +17,17 @@ from typing import BinaryIO
 def write_atomically(path: str | os.PathLike[str], write: Callable[[BinaryIO], object]) -> None:
     """Lets `write` fill a temporary file beside `path`, then puts it in its place: a reader never sees half of it.
 
-    An error leaves what was at `path` untouched and no temporary file behind. Raises OSError.
+    An error leaves what was at `path` untouched and no temporary file behind. A link stays a link, and what is no file,
+    such as a terminal or a pipe, is written to as it is. Raises OSError.
     """
     path = Path(path)
+    if path.exists() and not path.is_file():
+        with path.open("wb") as file:
+            write(file)
+        return
+    path = path.resolve()
     mode = path.stat().st_mode & 0o777 if path.exists() else 0o644
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.", suffix=".part")
     try:
         with os.fdopen(descriptor, "wb") as file:
             write(file)

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from reludsl.solution import Solution
 
 
+_PHASES = ("check", "bind", "lower", "compile", "solve", "recover")
+
+
 class NoSolution(Mistakes):
     """The solver ended without any iterate: nobody's mistake, but no result either. `outcome` says how it ended."""
 
@@ -156,5 +159,5 @@ class Compilation:
             network=replace(solution.network, description=self.identity()),
             decisions=(*self.model.decisions, *instance.decisions, *decisions),
             warnings=(*self.warnings, *bound.warnings, *solution.warnings),
-            seconds=dict(self.seconds),
+            seconds={phase: self.seconds[phase] for phase in _PHASES if phase in self.seconds},
         )

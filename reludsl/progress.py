@@ -23,15 +23,12 @@ def progress_display(wanted: bool) -> Iterator[Callable[[Progress], bool]]:
     from rich.console import Console
 
     console = Console(stderr=True)
-    with console.status("solving (Ctrl-C ends with the best network so far)") as status:
+    with console.status("solving; Ctrl-C ends it with the best network so far") as status:
 
         def show(progress: Progress) -> bool:
             if progress.seconds >= _QUIET_SECONDS:
-                residuals = f"{progress.primal_residual:.2g} primal, {progress.dual_residual:.2g} dual"
-                status.update(
-                    f"iteration {progress.iteration}   objective {progress.objective:.8g}   "
-                    f"residuals / tolerance: {residuals}   (Ctrl-C ends with the best network so far)"
-                )
+                residuals = f"residuals {progress.primal_residual:.1e}, {progress.dual_residual:.1e}"
+                status.update(f"iteration {progress.iteration}  objective {progress.objective:.6g}  {residuals}")
             return False
 
         yield show

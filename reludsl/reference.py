@@ -28,8 +28,32 @@ def code_page(code: str) -> str:
 
 
 def section_page(section: Section) -> str:
-    kinds = "\n".join(f"- `{kind.name}`: {kind.summary}" for kind in section.kinds)
-    return f"## `{section.name}`\n\n{section.summary}" + (f"\n\n{kinds}" if kinds else "")
+    parts = [f"## `{section.name}`", section.summary]
+    if section.kinds:
+        parts.append("\n".join(f"- `{kind.name}`: {kind.summary}" for kind in section.kinds))
+    if section.name == "data":
+        parts.append(data_part())
+    if section.example:
+        parts.append(f"```\n{section.example}\n```")
+    return "\n\n".join(parts)
+
+
+def data_part() -> str:
+    """The roles and the types of the section `data`."""
+    entries = language()
+    parts = ["A declaration is `role name : type { options }`. A dimension is a name, or a number that is checked."]
+    for role in entries.roles:
+        types = ", ".join(f"`{type_}`" for type_ in role.types)
+        parts.append(f"### Role `{role.name}`\n\nWritten {role.summary}. Types: {types}.")
+        if role.options:
+            parts.append(options_table(role.options))
+    for type_ in entries.types:
+        parts.append(
+            f"### Type `{type_.name}[{', '.join(type_.axes)}]`\n\n{type_.summary[:1].upper()}{type_.summary[1:]}."
+        )
+        if type_.options:
+            parts.append(options_table(type_.options))
+    return "\n\n".join(parts)
 
 
 def kind_page(section: Section, kind: Kind) -> str:

@@ -342,7 +342,7 @@ class _Reader:
         if not bad:  # only missing values: no text was seen
             self.report("D306", f"`{name}` holds no values", "fill it in, or leave it out", column=name)
             return
-        row, shown = bad[0][0] + 1, array[bad[0]]
+        row, shown = bad[0][0] + 1, str(array[bad[0]])
         if is_target:
             remedy = "correct the value; labels need a target that is declared as `binary[n]`"
         else:

@@ -25,6 +25,15 @@ _TOLERANCES: Mapping[str, tuple[str, ...]] = {
 }
 _TIME_LIMITS: Mapping[str, str] = {"CLARABEL": "time_limit", "SCS": "time_limit_secs", "OSQP": "time_limit"}
 
+_ENDS: Mapping[str, str] = {
+    "user_limit": "stopped at its limit of time or iterations",
+    "optimal_inaccurate": "ended with reduced accuracy",
+    "infeasible": "found the program infeasible",
+    "infeasible_inaccurate": "found the program infeasible",
+    "unbounded": "found the program unbounded",
+    "unbounded_inaccurate": "found the program unbounded",
+}
+
 
 class CvxpyBackend:
     """Maps every node one to one. Clarabel unless the spec names another solver."""
@@ -89,7 +98,7 @@ class CvxpyBackend:
             problem.solver_stats.num_iters if problem.solver_stats else None,
             history[-1].primal_residual * watched.tolerance if watched and history else None,
             history[-1].dual_residual * watched.tolerance if watched and history else None,
-            "" if stopped or status == "solved" else f"{method} ended with status {problem.status}",
+            "" if stopped or status == "solved" else f"{method} {_ENDS.get(problem.status, problem.status)}",
             history,
             float(problem.compilation_time or 0.0),
         )

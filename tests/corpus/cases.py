@@ -1,0 +1,233 @@
+"""Mistakes that a spec alone cannot make: in data, in the command line, in network files, in the solver's end.
+
+Each case is a command, the files that it finds in its folder, and the code that it has to tell.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from reludsl.network_file import ARRAYS, FORMAT, VERSION
+
+
+@dataclass(frozen=True)
+class Case:
+    """`reludsl` with these arguments, run in a folder that holds `files`; the transcript is `cases/<name>.stderr`.
+
+    `foreign` says that a note repeats what a library said, in words that are not ours to fix. With `interrupted`,
+    Ctrl-C is pressed as soon as the solver shows its progress.
+    """
+
+    code: str
+    name: str
+    arguments: str
+    files: Mapping[str, str | bytes] = field(default_factory=dict)
+    exit_code: int = 1
+    foreign: bool = False
+    interrupted: bool = False
+
+
+# -- specs -------------------------------------------------------------------------------------------------------
+
+
+def spec(
+    data: str = "input X : matrix[n, d], target y : vector[n]", loss: str = "loss squared", more: str = ""
+) -> dict[str, str]:
+    """The file `spec.relu` with these parts."""
+    text = f"reludsl 1\ndata {{ {data} }}\nhyperparameters {{ beta = 0.1 }}\narchitecture two_layer\n{loss}\n"
+    return {"spec.relu": text + f"regularizer weight_decay {{ strength = beta }}\n{more}"}
+
+
+REAL = spec()
+BINARY = spec("input X : matrix[n, d], target y : binary[n]")
+POSITIVE = spec('input X : matrix[n, d], target y : binary[n] { positive = "yes" }')
+HINGE = spec("input X : matrix[n, d], target y : binary[n]", "loss hinge")
+CHECK = "check spec.relu --data data.csv"
+CHECK_NPZ = "check spec.relu --data data.npz"
+
+
+# -- files -------------------------------------------------------------------------------------------------------
+
+
+def npz(**arrays: object) -> bytes:
+    """An `.npz` file of these arrays; objects are pickled, as a careless writer does it."""
+    file = io.BytesIO()
+    np.savez(file, **{name: np.asarray(array) for name, array in arrays.items()})  # type: ignore[arg-type]
+    return file.getvalue()
+
+
+def csv(text: str) -> dict[str, str]:
+    return {"data.csv": text}
+
+
+def network(change: Callable[[dict[str, object], dict[str, np.ndarray]], object] = lambda said, arrays: None) -> bytes:
+    """A network file for two columns, after a change of its description and its arrays."""
+    described: dict[str, object] = {
+        "format": FORMAT,
+        "version": VERSION,
+        "spec": REAL["spec.relu"],
+        "hyperparameters": {"beta": 0.1},
+        "input": "X",
+        "columns": ["a", "b"],
+        "target": "y",
+        "labels": None,
+    }
+    sizes = {"d": 2, "m": 1}
+    arrays = {name: np.ones([sizes[axis] for axis in axes]) for name, axes in ARRAYS.items()}
+    change(described, arrays)
+    return npz(json=json.dumps(described), **arrays)
+
+
+GOOD_CSV = "a,b,y\n1,2,1.5\n3,-1,0.5\n-2,0.5,2\n0.3,1,-1\n"
+GOOD = csv(GOOD_CSV)
+LABELS_CSV = "a,b,y\n1,2,yes\n3,-1,no\n-2,0.5,yes\n0.3,1,no\n"
+SIGNS_CSV = LABELS_CSV.replace("yes", "1").replace("no", "-1")
+X = [[1.0, 2.0], [3.0, -1.0], [-2.0, 0.5], [0.3, 1.0]]
+Y = [1.5, 0.5, 2.0, -1.0]
+PICKLED = npz(X=np.array([{"a": 1}], dtype=object), y=Y)
+SOLVE = "solve spec.relu --data data.csv"
+PREDICT = "predict net.npz --data data.csv"
+
+
+def _other_version(said: dict[str, object], arrays: dict[str, np.ndarray]) -> None:
+    said["version"] = 7
+
+
+def _missing_words(said: dict[str, object], arrays: dict[str, np.ndarray]) -> None:
+    del said["target"]
+
+
+def _other_shape(said: dict[str, object], arrays: dict[str, np.ndarray]) -> None:
+    arrays["hidden_bias"] = np.ones(3)
+
+
+CASES = (
+    # Files that cannot be read.
+    Case("D301", "data_missing", CHECK, REAL),
+    Case("D301", "data_folder", "check spec.relu --data .", REAL),
+    Case("D301", "data_misspelt", "check spec.relu --data dat.csv", REAL | csv("a,b,y\n1,2,3\n")),
+    Case("D301", "spec_missing", "check nowhere.relu"),
+    Case("D301", "spec_folder", "check ."),
+    Case("D302", "unknown_ending", "check spec.relu --data data.xlsx", {**REAL, "data.xlsx": "a,b,y\n"}),
+    Case("D302", "no_ending", "check spec.relu --data data", {**REAL, "data": "a,b,y\n"}),
+    Case("D303", "ragged_csv", CHECK, REAL | csv("a,b,y\n1,2,3\n4,5,6,7\n"), foreign=True),
+    Case("D303", "empty_csv", CHECK, REAL | csv(""), foreign=True),
+    Case("D303", "binary_csv", CHECK, {**REAL, "data.csv": b"a,b,y\n\xff\xfe\x00,1,2\n"}, foreign=True),
+    Case("D303", "damaged_npz", CHECK_NPZ, {**REAL, "data.npz": b"PK\x03\x04 but no more"}, foreign=True),
+    Case("D303", "truncated_npz", CHECK_NPZ, {**REAL, "data.npz": npz(X=X, y=Y)[:-40]}, foreign=True),
+    Case("D303", "pickled_npz", CHECK_NPZ, {**REAL, "data.npz": PICKLED}, foreign=True),
+    Case(
+        "D303",
+        "damaged_parquet",
+        "check spec.relu --data data.parquet",
+        {**REAL, "data.parquet": b"PAR1 but no more"},
+        foreign=True,
+    ),
+    Case("D303", "spec_not_utf8", "check spec.relu", {"spec.relu": b"reludsl 1\n# \xe9\n"}),
+    # Columns that are not there, or not alone.
+    Case("D304", "target_missing", CHECK, REAL | csv("age,mass,outcome\n1,2,3\n4,5,6\n")),
+    Case("D304", "target_misspelt", CHECK + " --target outcme", REAL | csv("age,mass,outcome\n1,2,3\n4,5,6\n")),
+    Case(
+        "D304",
+        "columns_missing",
+        CHECK,
+        spec('input X : matrix[n, d] { columns = ["b", "Mass", "size"] }, target y : vector[n]')
+        | csv("b,mass,y\n1,2,3\n"),
+    ),
+    Case("D304", "semicolons", CHECK, REAL | csv("a;b;y\n1;2;3\n4;5;6\n")),
+    Case("D304", "array_missing", CHECK_NPZ, {**REAL, "data.npz": npz(inputs=X, y=Y)}),
+    Case("D304", "nothing_but_the_target", CHECK, REAL | csv("y\n1\n2\n")),
+    Case(
+        "D304",
+        "target_among_columns",
+        CHECK,
+        spec('input X : matrix[n, d] { columns = ["a", "y"] }, target y : vector[n]') | GOOD,
+    ),
+    Case("D314", "repeated_header", CHECK, REAL | csv("a,b,a,y\n1,2,3,4\n")),
+    # Values that are no numbers.
+    Case("D305", "text_in_numbers", CHECK, REAL | csv("a,b,y\n1,2,3\n4,n/a,6\n7,?,9\n")),
+    Case("D305", "text_in_target", CHECK, REAL | csv("a,b,y\n1,2,low\n4,5,high\n")),
+    Case("D306", "empty_cells", CHECK, REAL | csv("a,b,y\n1,2,3\n4,,6\n,8,9\n1,,2\n")),
+    Case("D306", "empty_column", CHECK, REAL | csv("a,b,y\n1,,3\n4,,6\n")),
+    Case("D306", "label_missing", CHECK, POSITIVE | csv("a,b,y\n1,2,yes\n4,5,\n6,7,no\n")),
+    Case("D306", "nan", CHECK_NPZ, {**REAL, "data.npz": npz(X=[[1, 2], [np.nan, 4], [5, 6], [7, 8]], y=Y)}),
+    Case("D307", "infinite", CHECK_NPZ, {**REAL, "data.npz": npz(X=X, y=[1.0, np.inf, 2.0, -np.inf])}),
+    Case(
+        "D307",
+        "overflow",
+        CHECK_NPZ,
+        spec("input X : matrix[n, d] { scale = minmax }, target y : vector[n]")
+        | {"data.npz": npz(X=[[1e308, 1], [-1e308, 2]], y=[1, 2])},
+    ),
+    # Shapes.
+    Case("D308", "one_dimension", CHECK_NPZ, {**REAL, "data.npz": npz(X=[1.0, 2.0, 3.0, 4.0], y=Y)}),
+    Case("D308", "three_dimensions", CHECK_NPZ, {**REAL, "data.npz": npz(X=np.ones((2, 2, 2)), y=[1, 2])}),
+    Case("D308", "target_with_two_columns", CHECK_NPZ, {**REAL, "data.npz": npz(X=X, y=np.ones((4, 2)))}),
+    Case("D308", "target_of_one_value", CHECK_NPZ, {**REAL, "data.npz": npz(X=X, y=1.0)}),
+    Case("D308", "declared_columns", CHECK, spec("input X : matrix[n, 30], target y : vector[n]") | GOOD),
+    Case("D308", "declared_rows", CHECK, spec("input X : matrix[100, d], target y : vector[100]") | GOOD),
+    Case("D312", "no_rows", CHECK, REAL | csv("a,b,y\n")),
+    Case("D312", "no_rows_for_labels", CHECK, BINARY | csv("a,b,y\n")),
+    Case("D312", "all_held_out", SOLVE + " --holdout 0.95", REAL | GOOD),
+    Case("D313", "different_rows", CHECK_NPZ, {**REAL, "data.npz": npz(X=X, y=Y[:3])}),
+    # Targets.
+    Case("D309", "constant_target", CHECK, REAL | csv("a,b,y\n1,2,3\n4,5,3\n")),
+    Case("D309", "one_label", CHECK, POSITIVE | csv("a,b,y\n1,2,yes\n4,5,yes\n")),
+    Case("D310", "three_labels", CHECK, BINARY | csv("a,b,y\n1,2,low\n4,5,high\n7,8,middle\n")),
+    Case("D310", "ten_numbers", CHECK, BINARY | csv("a,y\n" + "".join(f"{i},{i}\n" for i in range(10)))),
+    Case("D310", "positive_unknown", CHECK, POSITIVE | csv("a,b,y\n1,2,ja\n4,5,nein\n")),
+    Case("D311", "positive_not_said", CHECK, BINARY | csv(LABELS_CSV)),
+    Case("D315", "constant_column", CHECK, REAL | csv("a,one,y\n1,1,3\n4,1,6\n"), exit_code=0),
+    Case("D315", "constant_columns", CHECK, REAL | csv("one,a,two,y\n1,1,2,3\n1,4,2,6\n"), exit_code=0),
+    Case("D316", "too_many_patterns", CHECK, spec(more="formulation exact { limit = 3 }\n") | GOOD),
+    # Networks.
+    Case("D320", "network_missing", PREDICT, GOOD),
+    Case("D320", "network_of_others", PREDICT, {**GOOD, "net.npz": npz(weights=X)}),
+    Case("D321", "network_truncated", PREDICT, {**GOOD, "net.npz": network()[:-40]}, foreign=True),
+    Case("D321", "network_without_words", PREDICT, {**GOOD, "net.npz": network(_missing_words)}),
+    Case("D321", "network_shapes", PREDICT, {**GOOD, "net.npz": network(_other_shape)}),
+    Case("D322", "network_of_another_version", PREDICT, {**GOOD, "net.npz": network(_other_version)}),
+    Case("D304", "network_without_its_column", PREDICT, {**csv("a,c\n1,2\n"), "net.npz": network()}),
+    # Outputs.
+    Case("D330", "network_unwritable", SOLVE + " -o nowhere/net.npz", REAL | GOOD),
+    Case("D330", "script_unwritable", "compile spec.relu -o nowhere/solve.py", REAL),
+    Case("D330", "predictions_unwritable", PREDICT + " -o .", {**GOOD, "net.npz": network()}),
+    # The command line.
+    Case("C220", "unknown_override", SOLVE + " --set bta=1", REAL | GOOD),
+    Case("C220", "unreadable_override", SOLVE + " --set beta=1..2", REAL | GOOD),
+    Case("C210", "unknown_name_in_an_override", SOLVE + " --set beta=2*gamma", REAL | GOOD),
+    Case("C209", "override_out_of_range", SOLVE + " --set beta=-1", REAL | GOOD),
+    Case(
+        "C230",
+        "backend_cannot",
+        "check spec.relu",
+        spec("input X : matrix[n, d], target y : binary[n]", "loss hinge", "solver admm\n"),
+    ),
+    Case("C230", "asked_backend_cannot", SOLVE + " --backend admm", HINGE | csv(SIGNS_CSV)),
+    Case("C231", "unknown_backend", SOLVE + " --backend cvx", REAL | GOOD),
+    Case("C232", "nothing_to_explain", "explain hing"),
+    Case("C232", "nothing_alike_to_explain", "explain xyzzy"),
+    # How a solve ends.
+    Case("S401", "iteration_limit", SOLVE, spec(more="solver admm { max_iterations = 1 }\n") | GOOD, exit_code=0),
+    Case(
+        "S402",
+        "solver_not_installed",
+        SOLVE,
+        spec(more="solver cvxpy { method = nosuch }\n") | GOOD,
+        exit_code=3,
+        foreign=True,
+    ),
+    Case(
+        "S403",
+        "interrupted",
+        SOLVE,
+        spec(more="solver admm { tolerance = 1e-12 }\n") | GOOD,
+        exit_code=0,
+        interrupted=True,
+    ),
+)
