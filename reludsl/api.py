@@ -76,10 +76,10 @@ def explain(
     name of a kind (`hinge`) or of a diagnostic (`C214`) gives its page. Raises Mistakes.
     """
     from reludsl.explanation import explain_compilation
-    from reludsl.reference import page
+    from reludsl.reference import named_page
 
-    if isinstance(spec, str) and not Path(spec).exists() and (found := page(spec)) is not None:
-        return found
+    if isinstance(spec, str) and _is_name(spec):
+        return named_page(spec)
     compilation = compilation_of(spec, set)
     bound = None if data is None else compilation.bind(data, target=target)
     return explain_compilation(compilation, bound, stage=stage, latex=latex)
@@ -161,6 +161,11 @@ def read_source(spec: str | os.PathLike[str]) -> Source:
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise Mistakes([Diagnostic("D301", f"`{path}` cannot be read: {reason}", help="choose another file")]) from None
+
+
+def _is_name(spec: str) -> bool:
+    """Whether this can only be a word of the language: neither a text nor a path."""
+    return spec.split() == [spec] and Path(spec).suffix == "" and Path(spec).name == spec and not Path(spec).exists()
 
 
 def _override(name: str, value: float | str) -> tree.Value:

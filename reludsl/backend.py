@@ -90,6 +90,9 @@ class Backend(Protocol):
     def supports(self, program: Program) -> tuple[str, ...]:
         """Why this backend cannot take the program, a sentence a reason; empty when it can."""
 
+    def unusable(self, settings: Settings) -> tuple[str, ...]:
+        """Why these options cannot be used on this machine, a sentence a reason: asked before anything is solved."""
+
     def solve(
         self, program: Program, arrays: Mapping[str, np.ndarray], settings: Settings, control: Control
     ) -> Outcome:

@@ -49,4 +49,12 @@ def choose_backend(
         return backend, written.settings, ()
     settings, decisions = choose_settings(backend.options)
     reason = "asked for" if name else "default, the first backend that takes the program"
-    return backend, settings, (Decision("solver", chosen, reason), *decisions)
+    return backend, settings, (Decision("solver", backend.name, reason), *decisions)
+
+
+def refuse_unusable(backend: Backend, settings: Settings, asked: Solver | None) -> None:
+    """Raises Mistakes (C233) where a backend cannot work with its options on this machine."""
+    if reasons := backend.unusable(settings):
+        labels = (Label(asked.span, "asked for here"),) if asked and asked.span and asked.name == backend.name else ()
+        message = f"the backend `{backend.name}` cannot be used this way: {'; '.join(reasons)}"
+        raise Mistakes([Diagnostic("C233", message, labels, help="change its options, or choose another backend")])

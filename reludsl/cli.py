@@ -110,22 +110,8 @@ def _explain(spec: str, data: str | None, target: str | None, overrides: Any, st
     Of a spec: its mathematics, its convex program, every default that was taken.
     """
     from reludsl.api import explain
-    from reludsl.reference import names, page
 
-    if not Path(spec).exists() and not spec.endswith(".relu"):
-        if (found := page(spec)) is None:
-            raise Mistakes([_nothing_to_explain(spec, names())])
-        click.echo(found)
-        return
-    click.echo(explain(Path(spec), data, target=target, set=dict(overrides), stage=stage, latex=latex))
-
-
-def _nothing_to_explain(name: str, known: list[str]) -> Diagnostic:
-    from reludsl.diagnostics import suggestion
-
-    guess = suggestion(name, known)
-    remedy = f"did you mean `{guess}`?" if guess else "give a spec file, a word that `reludsl list` prints, or a code"
-    return Diagnostic("C232", f"there is no spec file, kind or code `{name}`", help=remedy)
+    click.echo(explain(spec, data, target=target, set=dict(overrides), stage=stage, latex=latex))
 
 
 @cli.command("compile")

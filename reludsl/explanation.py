@@ -36,8 +36,7 @@ def explain_compilation(compilation: Compilation, bound: Bound | None, *, stage:
         instance = lowered.bind(bound.train)
         sizes = infer_sizes(lowered.program.expressions, {name: a.shape for name, a in instance.arrays.items()})
         decisions += instance.decisions
-        drawn = f"{instance.counts['kept']} distinct patterns from {instance.counts['drawn']} directions\n"
-        sections.append(("Sizes", drawn + _sizes(lowered.program, sizes)))
+        sections.append(("Sizes", f"{instance.origin}\n{_sizes(lowered.program, sizes)}"))
     else:
         sections.append(("Sizes (their numbers come with --data)", _sizes(lowered.program, sizes)))
     sections.append(("Backend", f"{backend.name}: {backend.summary}"))

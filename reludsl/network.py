@@ -22,7 +22,7 @@ from reludsl.network_file import FORMAT, VERSION, read_network, write_network
 from reludsl.source import Source
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Network:
     """f(x) = Σ_j max(0, xᵀu_j + b_j) α_j on scaled inputs x.
 
@@ -42,6 +42,9 @@ class Network:
     def width(self) -> int:
         """The number of hidden neurons."""
         return len(self.output_weights)
+
+    def __repr__(self) -> str:
+        return f"<Network: {len(self.encoding.offset)} inputs, {self.width} hidden neurons, {self.encoding.target}>"
 
     def scores(self, X: np.ndarray) -> np.ndarray:
         """The outputs (n,) for scaled inputs (n, d)."""

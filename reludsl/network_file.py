@@ -43,6 +43,10 @@ def read_network(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], d
         message, remedy = unreadable
         raise _mistake("D320", message, None, remedy)
     try:
+        with open(path, "rb") as file:
+            zipped = file.read(2) == b"PK"  # as every `.npz` begins
+        if not zipped:
+            raise _mistake("D320", "the file is not a network of reludsl", place, "give a file that `solve -o` wrote")
         stored = read_arrays(path)
     except Unreadable as error:
         raise _damaged(place, str(error)) from None

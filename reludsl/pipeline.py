@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from reludsl.backend import Backend, Control, Outcome, Progress
 from reludsl.backends import backends
-from reludsl.choice import choose_backend, language
+from reludsl.choice import choose_backend, language, refuse_unusable
 from reludsl.diagnostics import Diagnostic, Mistakes, has_errors, listed
 from reludsl.grammar import parse, tree
 from reludsl.interrupt import interruptible
@@ -134,6 +134,7 @@ class Compilation:
         from reludsl.recovery import solution_of
 
         backend, settings, decisions = self.backend(backend_name)
+        refuse_unusable(backend, settings, self.model.solver)
         with self._timed("lower"):
             instance = self.lowered.bind(bound.train)
         with self._timed("solve"), interruptible() as interruption:

@@ -31,7 +31,7 @@ def solution_of(
         objective=network.objective_on(bound.train),
         program_objective=feasible.objective,
         violation=feasible.violation,
-        bound=dual_bound(lowered.program, instance.arrays, feasible),
+        bound=dual_bound(lowered.program, instance.arrays, feasible, outcome.point, instance.complete),
         meaning=lowered.meaning,
         network=network,
         patterns={**instance.counts, "active": int(active.sum())},

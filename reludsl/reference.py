@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from reludsl.choice import language
 from reludsl.codes import CODES
+from reludsl.diagnostics import Diagnostic, Mistakes, suggestion
 from reludsl.model.registry import Kind, Section
 from reludsl.model.values import shown_default
 from reludsl.options import ChoiceType, Option, UnionType
@@ -20,6 +21,15 @@ def page(name: str) -> str | None:
     if section := language().section(name):
         pages.append(section_page(section))
     return "\n\n".join(pages) or None
+
+
+def named_page(name: str) -> str:
+    """The page of a name. Raises Mistakes (C232) when there is none."""
+    if (found := page(name)) is not None:
+        return found
+    guess = suggestion(name, names())
+    remedy = f"did you mean `{guess}`?" if guess else "give a spec file, a word that `reludsl list` prints, or a code"
+    raise Mistakes([Diagnostic("C232", f"there is no spec file, kind or code `{name}`", help=remedy)])
 
 
 def code_page(code: str) -> str:

@@ -43,7 +43,8 @@ class Feasible:
 def feasible_point(program: Program, arrays: Mapping[str, np.ndarray], point: Mapping[str, np.ndarray]) -> Feasible:
     """The solver's point with every block projected onto its cone, and blocks that are only solver noise set to 0.
 
-    A block is noise below 1e-6 of the longest one. Of the projected point and zero, the better one is given.
+    Noise is what the objective does not miss: of the blocks shorter than a share of the longest one, the share as large
+    as it can be with the objective no worse than 1e-7 of itself. Where zero is better than all this, zero is given.
     """
     form = PatternForm.of(program)
     assert form is not None, "only pattern programs have cones to project onto"
@@ -51,30 +52,58 @@ def feasible_point(program: Program, arrays: Mapping[str, np.ndarray], point: Ma
     blocks = {variable.name: np.asarray(point[variable.name], dtype=float) for variable in (form.V, form.W)}
     violation = max(cones.violation(columns) for columns in blocks.values())
     longest = max(float(np.linalg.norm(columns, axis=0).max(initial=0.0)) for columns in blocks.values())
-    projected: dict[str, np.ndarray] = {}
-    for name, columns in blocks.items():
-        result = np.zeros_like(columns)
-        for i in np.flatnonzero(np.linalg.norm(columns, axis=0) > 1e-6 * longest):
-            result[:, i] = cones.project(columns[:, i], int(i))
-        projected[name] = result
-    value = float(objective(program, {**arrays, **projected}))
-    zero = {name: np.zeros_like(columns) for name, columns in blocks.items()}
-    value_at_zero = float(objective(program, {**arrays, **zero}))
-    if value_at_zero < value:
-        return Feasible(zero, value_at_zero, violation)
-    return Feasible(projected, value, violation)
+    projected = {
+        name: np.column_stack(
+            [
+                cones.project(column, i) if np.linalg.norm(column) > _NOISE[0] * longest else np.zeros_like(column)
+                for i, column in enumerate(columns.T)
+            ]
+        )
+        for name, columns in blocks.items()
+    }
+
+    def pruned(share: float) -> tuple[dict[str, np.ndarray], float]:
+        kept = {
+            name: columns * (np.linalg.norm(columns, axis=0) > share * longest) for name, columns in projected.items()
+        }
+        return kept, float(objective(program, {**arrays, **kept}))
+
+    candidates = [pruned(share) for share in _NOISE]
+    acceptable = candidates[0][1] * (1 + 1e-7)
+    best = next((candidate for candidate in reversed(candidates) if candidate[1] <= acceptable), candidates[0])
+    zero = pruned(np.inf)
+    chosen, value = zero if zero[1] < best[1] else best
+    return Feasible(chosen, value, violation)
 
 
-def dual_bound(program: Program, arrays: Mapping[str, np.ndarray], feasible: Feasible) -> Bound | None:
-    """The lower bound that the gradient at a feasible point gives; None for a loss that has none at its kinks."""
+_NOISE = (1e-6, 1e-5, 1e-4, 1e-3)
+
+
+def dual_bound(
+    program: Program,
+    arrays: Mapping[str, np.ndarray],
+    feasible: Feasible,
+    point: Mapping[str, np.ndarray] | None = None,
+    complete: bool = False,
+) -> Bound | None:
+    """The best lower bound from the gradients at a feasible point and at the solver's own `point`.
+
+    The latter violates its cones a little, but its residual is often much nearer to the optimal one. `complete` says
+    that the program holds every pattern, so that the bound is on the non-convex problem. None for a loss with kinks,
+    where the gradient does not tell the dual point.
+    """
     form = PatternForm.of(program)
     if form is None or not form.function.smooth:
         return None
     X, D, y = (np.asarray(arrays[data.name], dtype=float) for data in (form.X, form.D, form.y))
-    U = feasible.point[form.V.name] - feasible.point[form.W.name]
-    prediction = np.einsum("nd,nd->n", X, D @ U.T)
-    value = bound_from(form, X, D, y, dual_point(form, prediction, y))
-    return Bound(value, relative_gap(feasible.objective, value), "program", "duality")
+    values = []
+    for candidate in (feasible.point, feasible.point if point is None else point):
+        U = candidate[form.V.name] - candidate[form.W.name]
+        prediction = np.einsum("nd,nd->n", X, D @ U.T)
+        values.append(bound_from(form, X, D, y, dual_point(form, prediction, y)))
+    value = max(values)
+    gap = relative_gap(feasible.objective, value)
+    return Bound(value, gap, "global", "enumeration") if complete else Bound(value, gap, "program", "duality")
 
 
 def relative_gap(upper: float, lower: float) -> float:

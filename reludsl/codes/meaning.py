@@ -366,6 +366,21 @@ Right:
 """,
     ),
     Code(
+        "C233",
+        "backend that cannot be used this way",
+        """A backend's options name something that this machine does not have, such as a solver that CVXPY does not find
+installed.
+
+Wrong:
+
+    solver cvxpy { method = nosuchsolver }
+
+Right:
+
+    solver cvxpy { method = clarabel }
+""",
+    ),
+    Code(
         "L501",
         "unused hyperparameter",
         """A hyperparameter that no option refers to has no effect; often its name was misspelt where it should be used.

@@ -26,11 +26,16 @@ class Meaning:
 
 @dataclass(frozen=True, eq=False)
 class Instance:
-    """The arrays of a program, and what was found while they were made."""
+    """The arrays of a program, and what was found while they were made.
+
+    `complete` says that the program is proved to hold every pattern, `origin` where they come from.
+    """
 
     arrays: Mapping[str, np.ndarray]
     counts: Mapping[str, int] = field(default_factory=dict)
     decisions: tuple[Decision, ...] = ()
+    complete: bool = False
+    origin: str = ""
 
 
 @dataclass(frozen=True)

@@ -84,22 +84,25 @@ class PatternProgram:
         X = self.augmented(samples.X)
         formulation = self.model.formulation
         if isinstance(formulation, Exact):
-            masks = self._all_patterns(X, formulation)
+            masks, complete = self._all_patterns(X, formulation)
             counts = {"drawn": masks.shape[1], "kept": masks.shape[1]}
             decisions: tuple[Decision, ...] = ()
+            origin = f"{masks.shape[1]} patterns: " + ("all there are" if complete else "all that were found")
         else:
+            complete = False
             masks, drawn = sample_patterns(X, formulation.patterns, formulation.seed)
+            origin = f"{masks.shape[1]} distinct patterns from {drawn} directions"
             counts = {"drawn": drawn, "kept": masks.shape[1]}
             missing = masks.shape[1] < formulation.patterns
             reason = f"{formulation.patterns} asked for, {drawn} directions brought no more"
             decisions = (Decision("formulation.patterns", str(masks.shape[1]), reason),) if missing else ()
-        return Instance({"X": X, "y": samples.y, "D": masks}, counts, decisions)
+        return Instance({"X": X, "y": samples.y, "D": masks}, counts, decisions, complete, origin)
 
     def augmented(self, X: np.ndarray) -> np.ndarray:
         """The samples with a column of ones where neurons have a bias."""
         return np.column_stack([X, np.ones(len(X))]) if self.model.architecture.hidden_bias else X
 
-    def _all_patterns(self, X: np.ndarray, formulation: Exact) -> np.ndarray:
+    def _all_patterns(self, X: np.ndarray, formulation: Exact) -> tuple[np.ndarray, bool]:
         count = count_patterns(X)
         if count > formulation.limit:
             raised = f", or raise the limit: `formulation exact {{ limit = {count} }}`" if count <= 1_000_000 else ""
@@ -140,7 +143,7 @@ class PatternProgram:
             arrays += (
                 f"if count_patterns(X) > {formulation.limit}:\n"
                 f'    sys.exit(f"up to {{count_patterns(X)}} activation patterns: the limit is {formulation.limit}")\n'
-                "D = enumerate_patterns(X)\n"
+                "D, complete = enumerate_patterns(X)\n"
             )
         else:
             functions = (sample_patterns,)

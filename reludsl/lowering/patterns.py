@@ -51,10 +51,11 @@ def count_patterns(X: np.ndarray) -> int:
     return cover_count(*Z.shape)
 
 
-def enumerate_patterns(X: np.ndarray) -> np.ndarray:
-    """All patterns of X (n, d) whose directions fill a full-dimensional cone.
+def enumerate_patterns(X: np.ndarray) -> tuple[np.ndarray, bool]:
+    """All patterns of X (n, d) whose directions fill a full-dimensional cone, and whether that is proved to be all.
 
-    The others lie on the boundary of such cones and add no function: there xᵀu = 0 for the samples in question.
+    The others lie on the boundary of such cones and add no function: there xᵀu = 0 for the samples in question. In
+    general position Cover's formula proves the count; where more hyperplanes meet than must, nothing is proved here.
     """
     Z, group, orientation = hyperplane_normals(X)
     signs = arrangement_cells(Z)
@@ -62,7 +63,7 @@ def enumerate_patterns(X: np.ndarray) -> np.ndarray:
     rows = group >= 0
     masks[rows] = (signs.T[group[rows]] * orientation[rows, None]) > 0
     masks = np.unique(masks, axis=1)
-    return np.ascontiguousarray(masks[:, masks.any(axis=0)])
+    return np.ascontiguousarray(masks[:, masks.any(axis=0)]), len(signs) == cover_count(*Z.shape)
 
 
 def hyperplane_normals(X: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -238,6 +238,10 @@ class _Reader:
                 label="takes every column but the target",
             )
             return None, None
+        absent = [column for column in wanted if column not in self.table.arrays]
+        if len(absent) > 1:
+            self.missing_columns(absent, len(wanted), span)
+            return None, None
         columns = [self.numbers(column, span) for column in wanted]
         good = [column for column in columns if column is not None]
         if len(good) < len(columns) or len({len(column) for column in good}) > 1:
@@ -308,6 +312,16 @@ class _Reader:
             span=span,
             label="declared here",
             notes=(f"{what}s of the data: {shown}",) if known else (),
+        )
+
+    def missing_columns(self, absent: list[str], wanted: int, span: Span | None) -> None:
+        shown = _some([f"`{name}`" for name in absent], 5)
+        self.report(
+            "D304",
+            f"the data lacks {len(absent)} of the {wanted} input columns: {shown}",
+            "give the data with the columns that the spec, or the network's training data, has",
+            span=span,
+            label="declared here",
         )
 
     def finite(self, name: str, array: np.ndarray, *, is_target: bool = False) -> np.ndarray | None:

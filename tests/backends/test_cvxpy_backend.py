@@ -40,10 +40,22 @@ def test_solvers_by_name(method: str) -> None:
 
 
 def test_a_solver_that_is_not_installed() -> None:
-    with pytest.raises(reludsl.NoSolution) as failure:
+    with pytest.raises(reludsl.Mistakes) as refusal:
         reludsl.solve(SPEC + "solver cvxpy { method = nosuchsolver }", data())
-    (diagnostic,) = failure.value.diagnostics
-    assert diagnostic.code == "S402" and "clarabel" in diagnostic.notes[0]
+    (diagnostic,) = refusal.value.diagnostics
+    assert diagnostic.code == "C233" and "clarabel" in diagnostic.message and diagnostic.span is not None
+
+
+def test_a_tolerance_that_a_solver_is_not_known_to_take() -> None:
+    with pytest.raises(reludsl.Mistakes) as refusal:
+        reludsl.solve(SPEC + "solver cvxpy { method = highs, tolerance = 1e-6 }", data())
+    assert [diagnostic.code for diagnostic in refusal.value.diagnostics] == ["C233"]
+
+
+def test_a_solver_that_cannot_take_the_cones_fails_honestly() -> None:
+    with pytest.raises(reludsl.NoSolution) as failure:
+        reludsl.solve(SPEC + "solver cvxpy { method = highs }", data())
+    assert [diagnostic.code for diagnostic in failure.value.diagnostics] == ["S402"]
 
 
 def test_a_time_limit_is_a_limit() -> None:

@@ -1,7 +1,7 @@
 """Ctrl-C and the time limit: the solve ends early, with a network.
 
-The problems are far too long for any machine to finish first: ADMM is asked for a tolerance that it cannot reach, and the
-conic solver gets tens of thousands of inequalities. Ctrl-C is pressed when the first progress appears on the terminal.
+The problems are far too long for any machine to finish first: ADMM is asked for a tolerance that it cannot reach, and
+the conic solver gets tens of thousands of inequalities. Ctrl-C is pressed when the first progress is on the terminal.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def test_ctrl_c_ends_with_a_network(long_problem: str, tmp_path: Path) -> None:
     assert result.code == 0, result.stderr
     assert rows["status"] == "interrupted"
     assert "warning[S403]" in result.stderr and "Traceback" not in result.stderr
-    assert "Ctrl-C ends with the best network so far" in result.stderr
+    assert "Ctrl-C" in result.stderr, "the display says how to end it"
     network = reludsl.load("net.npz")
     objective = network.objective("long.npz")
     assert float(rows["objective"].split()[0]) == pytest.approx(objective, rel=1e-6)

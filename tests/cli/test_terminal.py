@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from reludsl.api import check
-from reludsl.render import as_objects, render
+from reludsl.render import render
 from tests.cli.running import environment, run, run_on_terminal, run_process
 
 ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
@@ -50,7 +50,7 @@ def test_nothing_that_a_user_writes_reaches_the_terminal_unseen() -> None:
 def test_labels_stand_under_words_that_are_wider_or_narrower_than_their_characters() -> None:
     wide = 'data { input X : matrix[n, d] { columns = ["年齢", "e\N{COMBINING ACUTE ACCENT}"], scale = standart } }'
     lines = render(check(f"reludsl 1\n{wide}\n").diagnostics).splitlines()
-    (marked,) = [line for line in lines if "^^^^^^^^" in line]
+    (marked,) = [line for line in lines if "^ expected one of" in line]
     cells = wide.index("standart") + 2 - 1  # two characters of two cells, one of none
     assert marked.index("^") == len(" 2 | ") + cells
 

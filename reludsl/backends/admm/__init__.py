@@ -60,6 +60,9 @@ class AdmmBackend:
             return (f"it takes the squared loss only, not `{form.function.name}`",)
         return ()
 
+    def unusable(self, settings: Settings) -> tuple[str, ...]:
+        return ()
+
     def solve(
         self, program: Program, arrays: Mapping[str, np.ndarray], settings: Settings, control: Control
     ) -> Outcome:

@@ -64,6 +64,16 @@ class CvxpyBackend:
             return (str(error),)
         return ()
 
+    def unusable(self, settings: Settings) -> tuple[str, ...]:
+        import cvxpy as cp
+
+        method, installed = str(settings["method"]).upper(), cp.installed_solvers()
+        if method not in installed:
+            return (f"CVXPY has no solver `{method.lower()}` here; it has {', '.join(installed).lower()}",)
+        if settings["tolerance"] is not None and method not in _TOLERANCES:
+            return (f"how `{method.lower()}` takes a tolerance is not known here: leave `tolerance` out",)
+        return ()
+
     def solve(
         self, program: Program, arrays: Mapping[str, np.ndarray], settings: Settings, control: Control
     ) -> Outcome:
@@ -72,9 +82,6 @@ class CvxpyBackend:
         from reludsl.backends.cvxpy.clarabel import WatchedClarabel
 
         method = str(settings["method"]).upper()
-        refusal = _refusal(method, settings["tolerance"], cp.installed_solvers())
-        if refusal:
-            return Outcome("failed", None, message=refusal)
         problem, variables = build_problem(program, arrays)
         watched = WatchedClarabel(control.monitor, settings["tolerance"]) if method == "CLARABEL" else None
         try:
@@ -130,7 +137,8 @@ class CvxpyBackend:
             f"    problem.solve({_solve_arguments(settings)})",
             f"    if any(variable.value is None for variable in [{', '.join(v.name for v in program.variables)}]):",
             '        sys.exit(f"the solver found no solution: {problem.status}")',
-            f"    return {{{', '.join(values)}}}, problem.status",
+            '    status = "solved" if problem.status == cp.OPTIMAL else problem.status',
+            f"    return {{{', '.join(values)}}}, status",
         ]
         return Emitted(("numpy", "cvxpy"), (), "\n".join(lines) + "\n", imports=("import cvxpy as cp",))
 
@@ -181,14 +189,6 @@ def _solver_options(method: str, tolerance: float | None, time_limit: float | No
     if time_limit is not None and method in _TIME_LIMITS:
         options[_TIME_LIMITS[method]] = time_limit
     return options
-
-
-def _refusal(method: str, tolerance: float | None, installed: list[str]) -> str:
-    if method not in installed:
-        return f"CVXPY has no installed solver `{method.lower()}`; installed: {', '.join(installed).lower()}"
-    if tolerance is not None and method not in _TOLERANCES:
-        return f"how `{method.lower()}` takes a tolerance is not known here: leave `tolerance` out"
-    return ""
 
 
 def _first_line(error: Exception) -> str:
