@@ -20,15 +20,25 @@ class PatternCones:
         self._signs = np.where(D[rows], 1.0, -1.0)
 
     def project(self, column: np.ndarray, pattern: int) -> np.ndarray:
-        """Π_K(c) for a column (d,) and the index of its pattern; where NNLS fails, c plus a nonnegative combination."""
+        """Π_K(c) for a column (d,) and the index of its pattern; 0, which every cone holds, where NNLS fails."""
+        projected = self._with_multipliers(column, pattern)
+        return np.zeros_like(column) if projected is None else projected
+
+    def norm_bound(self, column: np.ndarray, pattern: int) -> float:
+        """‖Π_K(c)‖, or where NNLS fails ‖c‖, which is no smaller."""
+        projected = self._with_multipliers(column, pattern)
+        return float(np.linalg.norm(column if projected is None else projected))
+
+    def _with_multipliers(self, column: np.ndarray, pattern: int) -> np.ndarray | None:
+        """c + Aᵀλ for the best λ ≥ 0 that is found; None when the iteration limit was met."""
         A = self._signs[:, pattern, None] * self._unit
         size = float(np.linalg.norm(column))
         if size == 0.0 or (A @ column >= 0).all():
             return column
         try:
-            multipliers, _ = nnls(A.T, -column / size)
-        except RuntimeError:  # its iteration limit: λ = 0 is allowed too
-            return column
+            multipliers, _ = nnls(A.T, -column / size, maxiter=30 * sum(A.shape))
+        except RuntimeError:
+            return None
         projected = column + size * (A.T @ multipliers)
         # Below the rounding of the subtraction nothing is left but noise: the cone has no such direction.
         return projected if np.linalg.norm(projected) > 1e-12 * size else np.zeros_like(column)

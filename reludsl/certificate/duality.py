@@ -153,5 +153,5 @@ def largest_price(X: np.ndarray, D: np.ndarray, z: np.ndarray, threshold: float)
         if lengths[i] <= largest:
             break
         for sign in (1.0, -1.0):
-            largest = max(largest, float(np.linalg.norm(cones.project(sign * columns[:, i], int(i)))))
+            largest = max(largest, cones.norm_bound(sign * columns[:, i], int(i)))
     return largest

@@ -294,7 +294,7 @@ class _Reader:
         known = list(self.table.arrays)
         guess = suggestion(name, known)
         what = "column" if self.table.columnar else "array"
-        shown = _some([f"`{name}`" for name in known], 12)
+        found = (f"{what}s of the data: {_some([f'`{name}`' for name in known], 12)}",) if known else ()
         if guess:
             remedy = f"did you mean `{guess}`?"
         elif span is None:
@@ -311,7 +311,7 @@ class _Reader:
             remedy,
             span=span,
             label="declared here",
-            notes=(f"{what}s of the data: {shown}",) if known else (),
+            notes=found,
         )
 
     def missing_columns(self, absent: list[str], wanted: int, span: Span | None) -> None:
@@ -352,7 +352,8 @@ class _Reader:
         return None
 
     def _text_or_missing(self, name: str, array: np.ndarray, is_target: bool) -> None:
-        bad = [index for index, entry in np.ndenumerate(array) if entry is not None and not _is_number(entry)]
+        texts = [(index, entry) for index, entry in np.ndenumerate(array) if entry is not None]
+        bad = [index for index, entry in texts if not _is_number(entry)] or [index for index, _ in texts]
         if not bad:  # only missing values: no text was seen
             self.report("D306", f"`{name}` holds no values", "fill it in, or leave it out", column=name)
             return
@@ -371,7 +372,11 @@ class _Reader:
     def labels(self, name: str, target: Target) -> tuple[np.ndarray | None, tuple[LabelValue, LabelValue] | None]:
         """A binary target as -1 and +1, and the labels that these stand for."""
         array = self.column(name, target.span, is_target=True)
-        if array is None or len(array) == 0 or not self.no_missing_label(name, array):
+        if array is None or not self.no_missing_label(name, array):
+            return None, None
+        if len(array) == 0:
+            if self.table.rows:  # otherwise the whole table has none, and that is told
+                self.report("D313", f"the target `{name}` has no rows", "give one target for every sample", column=name)
             return None, None
         seen = list(dict.fromkeys(array.tolist()))
         found = sorted(seen, key=lambda label: (isinstance(label, str), label))

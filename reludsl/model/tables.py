@@ -101,7 +101,8 @@ def _read_csv(path: Path) -> Table:
 
     try:
         frame = polars.read_csv(path, infer_schema=False, raise_if_empty=True)
-    except (polars.exceptions.PolarsError, UnicodeDecodeError) as error:
+        _refuse_repeated(path)
+    except (polars.exceptions.PolarsError, polars.exceptions.PanicException, UnicodeDecodeError, csv.Error) as error:
         raise _mistake(
             "D303",
             "the file is not a readable CSV table",
@@ -109,7 +110,6 @@ def _read_csv(path: Path) -> Table:
             "a table has a header line with column names, UTF-8 text, and the same number of commas in every line",
             _csv_trouble(path) or _one_line(error),
         ) from None
-    _refuse_repeated(path, frame.columns)
     return _of_polars(str(path), frame)
 
 
@@ -131,7 +131,7 @@ def _csv_trouble(path: Path) -> str | None:
     return fields and f"line {rows.line_num} has {fields}, the header has {len(header)}"
 
 
-def _refuse_repeated(path: Path, columns: list[str]) -> None:
+def _refuse_repeated(path: Path) -> None:
     """polars renames a repeated header silently; the user should hear of it."""
     with path.open(newline="", encoding="utf-8-sig") as file:
         header = next(csv.reader(file), [])
@@ -150,15 +150,16 @@ def _read_parquet(path: Path) -> Table:
 
     try:
         frame = polars.read_parquet(path)
-    except (polars.exceptions.PolarsError, OSError) as error:
-        if isinstance(error, PermissionError):
-            raise
+    except PermissionError:
+        raise
+    except (polars.exceptions.PolarsError, polars.exceptions.PanicException, OSError) as error:
+        panic = isinstance(error, polars.exceptions.PanicException)
         raise _mistake(
             "D303",
             "the file is not a readable Parquet table",
             DataPlace(str(path)),
             "write it again, for example with DataFrame.to_parquet",
-            _one_line(error),
+            "its parts do not fit together" if panic else _one_line(error),
         ) from None
     return _of_polars(str(path), frame)
 
@@ -228,5 +229,5 @@ def _array(value: Any) -> np.ndarray:
     return numbers if numeric and array.size else texts
 
 
-def _one_line(error: Exception) -> str:
+def _one_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0]

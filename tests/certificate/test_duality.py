@@ -98,6 +98,17 @@ def test_projection_of_degenerate_cones() -> None:
     assert only_zero.project(np.array([0.0]), 0) == pytest.approx([0.0])
 
 
+def test_where_least_squares_fails_the_answers_stay_true(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*arguments: object, **keywords: object) -> None:
+        raise RuntimeError("iteration limit")
+
+    monkeypatch.setattr("reludsl.certificate.cones.nnls", fail)
+    cones = PatternCones(np.eye(2), np.array([[1.0], [0.0]]))
+    c = np.array([-3.0, 4.0])
+    assert cones.project(c, 0) == pytest.approx([0.0, 0.0])  # in the cone
+    assert cones.norm_bound(c, 0) == 5.0  # not below the norm of the projection
+
+
 def test_largest_price_is_the_largest_over_the_cones() -> None:
     arrays = instance(3, 10, 3, False)
     z = arrays["y"]
