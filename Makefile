@@ -18,7 +18,7 @@ help: ## print the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(READY) ## explain the breast cancer example, then train a network on it
-	$(BIN)/reludsl explain $(EXAMPLE).relu
+	$(BIN)/reludsl explain $(EXAMPLE).relu --data $(EXAMPLE).csv
 	$(BIN)/reludsl solve $(EXAMPLE).relu --data $(EXAMPLE).csv --target diagnosis \
 	  --holdout 0.3 --split-seed 0 -o breast_cancer_net.npz
 
