@@ -56,5 +56,6 @@ def refuse_unusable(backend: Backend, settings: Settings, asked: Solver | None) 
     """Raises Mistakes (C233) where a backend cannot work with its options on this machine."""
     if reasons := backend.unusable(settings):
         labels = (Label(asked.span, "asked for here"),) if asked and asked.span and asked.name == backend.name else ()
-        message = f"the backend `{backend.name}` cannot be used this way: {'; '.join(reasons)}"
-        raise Mistakes([Diagnostic("C233", message, labels, help="change its options, or choose another backend")])
+        message = f"the backend `{backend.name}` cannot work with these options here"
+        remedy = "change its options, or choose another backend"
+        raise Mistakes([Diagnostic("C233", message, labels, tuple(reasons), remedy)])

@@ -43,10 +43,13 @@ class PatternCones:
         # Below the rounding of the subtraction nothing is left but noise: the cone has no such direction.
         return projected if np.linalg.norm(projected) > 1e-12 * size else np.zeros_like(column)
 
-    def violation(self, columns: np.ndarray) -> float:
-        """The largest violation of columns (d, P), one a pattern, relative to the longest column; 0 when all hold."""
-        longest = float(np.linalg.norm(columns, axis=0).max(initial=0.0))
+    def violation(self, *blocks: np.ndarray) -> float:
+        """The largest violation of blocks of columns (d, P), one a pattern, relative to the longest column of all.
+
+        0 when all hold.
+        """
+        longest = max(float(np.linalg.norm(columns, axis=0).max(initial=0.0)) for columns in blocks)
         if longest == 0.0:
             return 0.0
-        products = self._signs * (self._unit @ columns)
-        return max(0.0, -float(products.min(initial=0.0)) / longest)
+        worst = min(float((self._signs * (self._unit @ columns)).min(initial=0.0)) for columns in blocks)
+        return max(0.0, -worst / longest)

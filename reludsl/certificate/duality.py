@@ -50,7 +50,7 @@ def feasible_point(program: Program, arrays: Mapping[str, np.ndarray], point: Ma
     assert form is not None, "only pattern programs have cones to project onto"
     cones = PatternCones(arrays[form.X.name], arrays[form.D.name])
     blocks = {variable.name: np.asarray(point[variable.name], dtype=float) for variable in (form.V, form.W)}
-    violation = max(cones.violation(columns) for columns in blocks.values())
+    violation = cones.violation(*blocks.values())
     longest = max(float(np.linalg.norm(columns, axis=0).max(initial=0.0)) for columns in blocks.values())
     projected = {
         name: np.column_stack(

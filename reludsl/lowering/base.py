@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from reludsl.ir import Program
-from reludsl.model.binding import Encoding, Samples
 from reludsl.model.values import Decision
-from reludsl.network import Network
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from reludsl.model.binding import Encoding, Samples
+    from reludsl.network import Network
 
 Relation = Literal["equal", "upper bound", "lower bound", "local"]
 

@@ -9,40 +9,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from reludsl.diagnostics import Diagnostic, Label, Mistakes
 from reludsl.ir import Program
 from reludsl.ir.pattern_form import PatternForm
 from reludsl.lowering.base import Code, Instance, Meaning
-from reludsl.lowering.patterns import (
-    arrangement_cells,
-    count_patterns,
-    cover_count,
-    enumerate_patterns,
-    hyperplane_normals,
-    sample_patterns,
-)
-from reludsl.model.binding import Encoding, Samples
 from reludsl.model.model import Exact, Model
 from reludsl.model.problem import training_problem
 from reludsl.model.values import Decision
-from reludsl.network import Network
 
+if TYPE_CHECKING:  # the program of a spec is there without NumPy: `check` asks the backends for it
+    import numpy as np
 
-def recover_neurons(V: np.ndarray, W: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Balanced neurons from the columns of V, which add to the output, and W (both (d, P)), which subtract.
-
-    A column v becomes hidden weights v / √‖v‖ and the output weight √‖v‖, so both have the same norm. Columns shorter
-    than 1e-6 of the longest are solver noise and are dropped. Returns hidden weights (d, m) and output weights (m,).
-    """
-    columns = np.concatenate([V, W], axis=1)
-    signs = np.repeat([1.0, -1.0], [V.shape[1], W.shape[1]])
-    norms = np.linalg.norm(columns, axis=0)
-    kept = norms > 1e-6 * norms.max(initial=0.0)
-    roots = np.sqrt(norms[kept])
-    return columns[:, kept] / roots, signs[kept] * roots
+    from reludsl.model.binding import Encoding, Samples
+    from reludsl.network import Network
 
 
 @dataclass(frozen=True)
@@ -81,6 +62,8 @@ class PatternProgram:
         )
 
     def bind(self, samples: Samples) -> Instance:
+        from reludsl.lowering.patterns import sample_patterns
+
         X = self.augmented(samples.X)
         formulation = self.model.formulation
         if isinstance(formulation, Exact):
@@ -100,9 +83,13 @@ class PatternProgram:
 
     def augmented(self, X: np.ndarray) -> np.ndarray:
         """The samples with a column of ones where neurons have a bias."""
+        import numpy as np
+
         return np.column_stack([X, np.ones(len(X))]) if self.model.architecture.hidden_bias else X
 
     def _all_patterns(self, X: np.ndarray, formulation: Exact) -> tuple[np.ndarray, bool]:
+        from reludsl.lowering.patterns import count_patterns, enumerate_patterns
+
         count = count_patterns(X)
         if count > formulation.limit:
             raised = f", or raise the limit: `formulation exact {{ limit = {count} }}`" if count <= 1_000_000 else ""
@@ -121,6 +108,11 @@ class PatternProgram:
         return enumerate_patterns(X)
 
     def recover(self, point: Mapping[str, np.ndarray], encoding: Encoding) -> Network:
+        import numpy as np
+
+        from reludsl.lowering.patterns import recover_neurons
+        from reludsl.network import Network
+
         hidden, output = recover_neurons(point["V"], point["W"])
         bias = np.zeros(len(output))
         if self.model.architecture.hidden_bias:
@@ -129,16 +121,18 @@ class PatternProgram:
 
     @property
     def code(self) -> Code:
+        from reludsl.lowering import patterns
+
         formulation = self.model.formulation
         with_bias = self.model.architecture.hidden_bias
         arrays = "X = np.column_stack([X, np.ones(len(X))])  # a bias is a column of ones\n" if with_bias else ""
         if isinstance(formulation, Exact):
             functions: tuple[object, ...] = (
-                cover_count,
-                count_patterns,
-                enumerate_patterns,
-                hyperplane_normals,
-                arrangement_cells,
+                patterns.cover_count,
+                patterns.count_patterns,
+                patterns.enumerate_patterns,
+                patterns.hyperplane_normals,
+                patterns.arrangement_cells,
             )
             arrays += (
                 f"if count_patterns(X) > {formulation.limit}:\n"
@@ -146,11 +140,11 @@ class PatternProgram:
                 "D, complete = enumerate_patterns(X)\n"
             )
         else:
-            functions = (sample_patterns,)
+            functions = (patterns.sample_patterns,)
             arrays += f"D, drawn = sample_patterns(X, count={formulation.patterns}, seed={formulation.seed})\n"
         recover = "hidden_weights, output_weights = recover_neurons(V, W)\n"
         if with_bias:
             recover += "hidden_weights, hidden_bias = hidden_weights[:-1], hidden_weights[-1]\n"
         else:
             recover += "hidden_bias = np.zeros(len(output_weights))\n"
-        return Code((*functions, recover_neurons), arrays, recover)
+        return Code((*functions, patterns.recover_neurons), arrays, recover)

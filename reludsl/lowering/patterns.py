@@ -1,4 +1,4 @@
-"""Activation patterns of two-layer networks: which samples each neuron is active on.
+"""Activation patterns of two-layer networks, which samples each neuron is active on, and the way back to neurons.
 
 A pattern is 1[Xg >= 0] for a direction g. All functions are plain NumPy, so that they can stand word for word in
 generated code. Masks are boolean arrays (n, P), one pattern a column; the pattern that is active nowhere is left out,
@@ -38,6 +38,20 @@ def sample_patterns(X: np.ndarray, count: int, seed: int) -> tuple[np.ndarray, i
                 break
     masks = np.array(list(found.values()), dtype=bool).reshape(-1, n)
     return np.ascontiguousarray(masks.T), drawn
+
+
+def recover_neurons(V: np.ndarray, W: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Balanced neurons from the columns of V, which add to the output, and W (both (d, P)), which subtract.
+
+    A column v becomes hidden weights v / √‖v‖ and the output weight √‖v‖, so both have the same norm. Columns shorter
+    than 1e-6 of the longest are solver noise and are dropped. Returns hidden weights (d, m) and output weights (m,).
+    """
+    columns = np.concatenate([V, W], axis=1)
+    signs = np.repeat([1.0, -1.0], [V.shape[1], W.shape[1]])
+    norms = np.linalg.norm(columns, axis=0)
+    kept = norms > 1e-6 * norms.max(initial=0.0)
+    roots = np.sqrt(norms[kept])
+    return columns[:, kept] / roots, signs[kept] * roots
 
 
 def cover_count(hyperplanes: int, rank: int) -> int:

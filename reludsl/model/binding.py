@@ -315,13 +315,22 @@ class _Reader:
         )
 
     def missing_columns(self, absent: list[str], wanted: int, span: Span | None) -> None:
-        shown = _some([f"`{name}`" for name in absent], 5)
+        known = list(self.table.arrays)
+        alike = {name: guess for name in absent if (guess := suggestion(name, known)) is not None}
+        if alike:
+            pairs = [f"`{guess}` for `{name}`" for name, guess in alike.items()]
+            remedy = f"did you mean {_some(pairs, 3)}?"
+        elif span is None:
+            remedy = "give the columns with which the network was trained, under the same names"
+        else:
+            remedy = "rename the columns of the data, or those in the spec"
         self.report(
             "D304",
-            f"the data lacks {len(absent)} of the {wanted} input columns: {shown}",
-            "give the data with the columns that the spec, or the network's training data, has",
+            f"the data lacks {len(absent)} of the {wanted} input columns: {_some([f'`{name}`' for name in absent], 5)}",
+            remedy,
             span=span,
             label="declared here",
+            notes=(f"columns of the data: {_some([f'`{name}`' for name in known], 12)}",) if known else (),
         )
 
     def finite(self, name: str, array: np.ndarray, *, is_target: bool = False) -> np.ndarray | None:

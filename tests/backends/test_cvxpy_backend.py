@@ -43,7 +43,7 @@ def test_a_solver_that_is_not_installed() -> None:
     with pytest.raises(reludsl.Mistakes) as refusal:
         reludsl.solve(SPEC + "solver cvxpy { method = nosuchsolver }", data())
     (diagnostic,) = refusal.value.diagnostics
-    assert diagnostic.code == "C233" and "clarabel" in diagnostic.message and diagnostic.span is not None
+    assert diagnostic.code == "C233" and "clarabel" in diagnostic.notes[0] and diagnostic.span is not None
 
 
 def test_a_tolerance_that_a_solver_is_not_known_to_take() -> None:

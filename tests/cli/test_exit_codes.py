@@ -84,7 +84,7 @@ def test_usage(line: str) -> None:
 
 
 def test_no_solution(folder: Path) -> None:
-    (folder / "spec.relu").write_text((folder / "spec.relu").read_text() + "solver cvxpy { method = nosuch }\n")
+    (folder / "spec.relu").write_text((folder / "spec.relu").read_text() + "solver cvxpy { method = scipy }\n")
     result = run("solve", "spec.relu", "--data", "data.csv", "-o", "net.npz")
     assert result.code == 3
     assert "error[S402]" in result.stderr and result.stdout == ""

@@ -210,15 +210,22 @@ CASES = (
     ),
     Case("C230", "asked_backend_cannot", SOLVE + " --backend admm", HINGE | csv(SIGNS_CSV)),
     Case("C231", "unknown_backend", SOLVE + " --backend cvx", REAL | GOOD),
+    Case(
+        "C233",
+        "solver_not_installed",
+        SOLVE,
+        spec(more="solver cvxpy { method = nosuch }\n") | GOOD,
+        foreign=True,
+    ),
     Case("C232", "nothing_to_explain", "explain hing"),
     Case("C232", "nothing_alike_to_explain", "explain xyzzy"),
     # How a solve ends.
     Case("S401", "iteration_limit", SOLVE, spec(more="solver admm { max_iterations = 1 }\n") | GOOD, exit_code=0),
     Case(
         "S402",
-        "solver_not_installed",
+        "solver_cannot",  # it solves linear programs only
         SOLVE,
-        spec(more="solver cvxpy { method = nosuch }\n") | GOOD,
+        spec(more="solver cvxpy { method = scipy }\n") | GOOD,
         exit_code=3,
         foreign=True,
     ),
