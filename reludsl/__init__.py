@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from reludsl.api import Report, check, compile, explain, load, solve
-    from reludsl.diagnostics import Diagnostic, Mistakes
+    from reludsl.diagnostics import Diagnostic
+    from reludsl.mistakes import Mistakes
     from reludsl.network import Network
     from reludsl.pipeline import NoSolution
     from reludsl.solution import Solution
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 # Loaded at their first use: `import reludsl` alone costs nothing.
 _HOMES = {
     "Diagnostic": "diagnostics",
-    "Mistakes": "diagnostics",
+    "Mistakes": "mistakes",
     "Network": "network",
     "NoSolution": "pipeline",
     "Report": "api",

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reludsl.diagnostics import DataPlace, Diagnostic, Mistakes, has_errors
+from reludsl.diagnostics import DataPlace, Diagnostic, has_errors
 from reludsl.files import why_unreadable
 from reludsl.grammar import parse, tree
+from reludsl.mistakes import Mistakes
 from reludsl.pipeline import Compilation
 from reludsl.source import Source
 
@@ -165,7 +166,7 @@ def read_source(spec: str | os.PathLike[str]) -> Source:
 
 def _is_name(spec: str) -> bool:
     """Whether this can only be a word of the language: neither a text nor a path."""
-    return spec.split() == [spec] and Path(spec).suffix == "" and Path(spec).name == spec and not Path(spec).exists()
+    return spec.split() == [spec] and Path(spec).suffix == "" and Path(spec).name == spec and not os.path.exists(spec)
 
 
 def _override(name: str, value: float | str) -> tree.Value:

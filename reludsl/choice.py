@@ -6,8 +6,9 @@ from functools import cache
 
 from reludsl.backend import Backend
 from reludsl.backends import backends
-from reludsl.diagnostics import Diagnostic, Label, Mistakes, listed, suggestion
+from reludsl.diagnostics import Diagnostic, Label, listed, suggestion
 from reludsl.ir import Program
+from reludsl.mistakes import Mistakes
 from reludsl.model.language import core_language
 from reludsl.model.model import Solver
 from reludsl.model.registry import Language

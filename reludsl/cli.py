@@ -16,7 +16,8 @@ from typing import Any
 
 import click
 
-from reludsl.diagnostics import Diagnostic, Mistakes
+from reludsl.diagnostics import Diagnostic
+from reludsl.mistakes import Mistakes
 from reludsl.render import as_objects, render
 
 _WRONG, _NO_SOLUTION, _OUR_BUG = 1, 3, 70
@@ -134,6 +135,7 @@ def _compile(spec: str, backend: str | None, output: str | None, overrides: Any)
 def _write(path: str, text: str) -> None:
     from reludsl.files import write_atomically
 
+    _refuse_unwritable(path)
     try:
         write_atomically(path, lambda file: file.write(text.encode()))
     except OSError as error:
@@ -213,7 +215,7 @@ def _predict(network: str, data: str, scores: bool, output: str | None, as_json:
     When the data has the target, metrics follow on standard error.
     """
     from reludsl.api import load
-    from reludsl.model.tables import read_table
+    from reludsl.data.tables import read_table
 
     trained, table = load(network), read_table(data)
     values = (trained.decision_function(table) if scores else trained.predict(table)).tolist()

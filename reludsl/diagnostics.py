@@ -64,19 +64,6 @@ class Diagnostic:
         return next((label.span for label in self.labels if label.primary), None)
 
 
-class Mistakes(Exception):
-    """The diagnostics that ended a verb of the Python interface. `str()` shows them as the command line does."""
-
-    def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
-        self.diagnostics = tuple(diagnostics)
-        super().__init__(self.diagnostics)
-
-    def __str__(self) -> str:
-        from reludsl.render import render  # the renderer imports this module
-
-        return "\n" + render(self.diagnostics)
-
-
 def has_errors(diagnostics: Iterable[Diagnostic]) -> bool:
     return any(diagnostic.severity == "error" for diagnostic in diagnostics)
 

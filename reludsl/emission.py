@@ -15,13 +15,13 @@ from typing import Any
 
 from reludsl import script_parts
 from reludsl.backend import Emitted
+from reludsl.data.scaling import learn_scaling
 from reludsl.files import write_atomically
 from reludsl.ir import NumpyVocabulary, Program, Source, Translator, helper_sources, program_unicode
 from reludsl.literals import literal
 from reludsl.lowering import Lowered
 from reludsl.model.model import Model
 from reludsl.model.problem import training_problem
-from reludsl.model.scaling import learn_scaling
 from reludsl.network_file import FORMAT, VERSION, write_network
 
 

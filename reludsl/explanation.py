@@ -12,7 +12,7 @@ from reludsl.model.problem import training_problem
 from reludsl.pipeline import Compilation
 
 if TYPE_CHECKING:
-    from reludsl.model.binding import Bound
+    from reludsl.data.binding import Bound
 
 
 def explain_compilation(compilation: Compilation, bound: Bound | None, *, stage: str | None, latex: bool) -> str:

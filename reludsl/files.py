@@ -43,24 +43,25 @@ def write_atomically(path: str | os.PathLike[str], write: Callable[[BinaryIO], o
 
 def why_unreadable(path: str | os.PathLike[str]) -> tuple[str, str] | None:
     """Why there is no file to read at `path`, as a sentence, and the remedy; None for a file."""
-    path = Path(path)
-    if path.is_dir():
+    if os.path.isdir(path):  # these take any text for a path, however strange; those of `pathlib` raise
         return f"`{path}` is a folder, not a file", "name the file inside it"
-    if path.exists():
+    if os.path.exists(path):
         return None
-    siblings = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
-    alike = difflib.get_close_matches(path.name, siblings, n=1, cutoff=0.7)
-    remedy = f"did you mean `{path.with_name(alike[0])}`?" if alike else "check the path"
-    return f"there is no file `{path}`", remedy
+    folder, name = os.path.split(os.fspath(path))
+    siblings = os.listdir(folder or ".") if os.path.isdir(folder or ".") else []
+    alike = difflib.get_close_matches(name, siblings, n=1, cutoff=0.7)
+    remedy = f"did you mean `{os.path.join(folder, alike[0])}`?" if alike else "check the path"
+    shown = os.fspath(path) if len(os.fspath(path)) <= 200 else os.fspath(path)[:197] + "..."
+    return f"there is no file `{shown}`", remedy
 
 
 def why_unwritable(path: str | os.PathLike[str], error: OSError | None = None) -> str | None:
     """Why a file cannot be written to `path`: what can be told beforehand, or else what the error says."""
-    path = Path(path)
-    if path.is_dir():
+    folder = os.path.dirname(path) or "."
+    if os.path.isdir(path):
         return "it is a folder"
-    if not path.parent.is_dir():
-        return f"there is no folder `{path.parent}`"
-    if not os.access(path.parent, os.W_OK):
-        return f"the folder `{path.parent}` may not be written to"
+    if not os.path.isdir(folder):
+        return f"there is no folder `{folder}`"
+    if not os.access(folder, os.W_OK):
+        return f"the folder `{folder}` may not be written to"
     return None if error is None else (error.strerror or str(error)).lower()

@@ -9,15 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from reludsl.diagnostics import DataPlace, Diagnostic, Mistakes
+from reludsl.data.encoding import Encoding, Samples
+from reludsl.data.tables import read_table
+from reludsl.diagnostics import DataPlace, Diagnostic
 from reludsl.files import why_unwritable
 from reludsl.grammar import parse, tree
 from reludsl.ir import Program, objective
-from reludsl.model.binding import Encoding, Samples
+from reludsl.mistakes import Mistakes
 from reludsl.model.checker import check
 from reludsl.model.language import core_language
 from reludsl.model.problem import training_problem
-from reludsl.model.tables import read_table
 from reludsl.network_file import FORMAT, VERSION, read_network, write_network
 from reludsl.source import Source
 

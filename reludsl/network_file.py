@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from reludsl.diagnostics import DataPlace, Diagnostic, Mistakes
+from reludsl.diagnostics import DataPlace, Diagnostic
 from reludsl.files import why_unreadable, write_atomically
+from reludsl.mistakes import Mistakes
 from reludsl.npz import Unreadable, read_arrays
 
 FORMAT = "reludsl network"

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 from reludsl.backend import Backend, Control, Outcome, Progress
 from reludsl.backends import backends
 from reludsl.choice import choose_backend, language, refuse_unusable
-from reludsl.diagnostics import Diagnostic, Mistakes, has_errors, listed
+from reludsl.diagnostics import Diagnostic, has_errors, listed
 from reludsl.grammar import parse, tree
 from reludsl.interrupt import interruptible
+from reludsl.mistakes import Mistakes
 from reludsl.model.checker import by_place, check
 from reludsl.model.model import Model
 from reludsl.model.values import Decision
@@ -24,8 +25,8 @@ from reludsl.source import Source
 from reludsl.versions import versions
 
 if TYPE_CHECKING:
+    from reludsl.data.binding import Bound
     from reludsl.lowering import Lowered
-    from reludsl.model.binding import Bound
     from reludsl.solution import Solution
 
 
@@ -113,8 +114,8 @@ class Compilation:
 
     def bind(self, data: Any, **options: Any) -> Bound:
         """The model's data, see `model.binding.bind`; `data` and `test` are whatever `read_table` takes."""
-        from reludsl.model.binding import bind
-        from reludsl.model.tables import read_table
+        from reludsl.data.binding import bind
+        from reludsl.data.tables import read_table
 
         model = self.model
         with self._timed("bind"):

@@ -6,9 +6,9 @@ import numpy as np
 
 from reludsl.backend import Outcome
 from reludsl.certificate import dual_bound, feasible_point
+from reludsl.data.binding import Bound
 from reludsl.diagnostics import Diagnostic
 from reludsl.lowering import Instance, Lowered
-from reludsl.model.binding import Bound
 from reludsl.model.model import Model
 from reludsl.solution import Solution
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from reludsl.choice import language
 from reludsl.codes import CODES
-from reludsl.diagnostics import Diagnostic, Mistakes, suggestion
+from reludsl.diagnostics import Diagnostic, suggestion
+from reludsl.mistakes import Mistakes
 from reludsl.model.registry import Kind, Section
 from reludsl.model.values import shown_default
 from reludsl.options import ChoiceType, Option, UnionType

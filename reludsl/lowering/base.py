@@ -12,7 +12,7 @@ from reludsl.model.values import Decision
 if TYPE_CHECKING:
     import numpy as np
 
-    from reludsl.model.binding import Encoding, Samples
+    from reludsl.data.encoding import Encoding, Samples
     from reludsl.network import Network
 
 Relation = Literal["equal", "upper bound", "lower bound", "local"]

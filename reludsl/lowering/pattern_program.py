@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from reludsl.diagnostics import Diagnostic, Label, Mistakes
+from reludsl.diagnostics import Diagnostic, Label
 from reludsl.ir import Program
 from reludsl.ir.pattern_form import PatternForm
 from reludsl.lowering.base import Code, Instance, Meaning
+from reludsl.mistakes import Mistakes
 from reludsl.model.model import Exact, Model
 from reludsl.model.problem import training_problem
 from reludsl.model.values import Decision
@@ -22,7 +23,7 @@ from reludsl.model.values import Decision
 if TYPE_CHECKING:  # the program of a spec is there without NumPy: `check` asks the backends for it
     import numpy as np
 
-    from reludsl.model.binding import Encoding, Samples
+    from reludsl.data.encoding import Encoding, Samples
     from reludsl.network import Network
 
 

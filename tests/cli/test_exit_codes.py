@@ -112,6 +112,23 @@ def test_our_bug(monkeypatch: pytest.MonkeyPatch, place: str, line: str) -> None
     assert "This is a bug in reludsl, not a mistake of yours" in result.stderr
 
 
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    "path", ["x" * 5000, "nowhere/" * 300, "a\0b", "~nobody/x", "con:", " "], ids=lambda path: path[:9]
+)
+def test_whatever_a_path_is_called_it_is_not_our_bug(path: str) -> None:
+    for line in (
+        ["check", path],
+        ["check", "spec.relu", "--data", path],
+        ["explain", path],
+        ["fmt", path],
+        ["predict", path, "--data", "data.csv"],
+        ["compile", "spec.relu", "-o", f"{path}/solve.py"],
+    ):
+        result = run(*line)
+        assert result.code == 1 and "error[" in result.stderr, line[0]
+
+
 def test_the_program_itself(folder: Path) -> None:
     assert run_process("check", "spec.relu", cwd=folder).code == 0
     assert run_process("check", "bad.relu", cwd=folder).code == 1

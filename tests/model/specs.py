@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from reludsl.model.binding import Bound, bind
+from reludsl.data.binding import Bound, bind
+from reludsl.data.tables import read_table
 from reludsl.model.model import Model
-from reludsl.model.tables import read_table
 from reludsl.pipeline import Compilation
 from reludsl.source import Source
 

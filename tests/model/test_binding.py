@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.preprocessing import MinMaxScaler, StandardScaler, normalize
 
-from reludsl.diagnostics import Mistakes
-from reludsl.model.scaling import learn_scaling
-from reludsl.model.tables import read_table
+from reludsl.data.scaling import learn_scaling
+from reludsl.data.tables import read_table
+from reludsl.mistakes import Mistakes
 from tests.model.specs import bound, spec
 
 unhurried = settings(deadline=None)

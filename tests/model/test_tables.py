@@ -17,8 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reludsl.api import check
-from reludsl.diagnostics import Mistakes
-from reludsl.model.tables import read_table
+from reludsl.data.tables import read_table
+from reludsl.mistakes import Mistakes
 from reludsl.render import render
 from tests.model.specs import bound, spec
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reludsl.api import check, compilation_of
-from reludsl.diagnostics import Mistakes
+from reludsl.mistakes import Mistakes
 from tests.model.specs import model_of, spec
 
 unhurried = settings(deadline=None)
