@@ -58,7 +58,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Emitted:
-    """Source for a standalone script: functions and classes to embed, and the text of `solve`.
+    """Source for a standalone script: functions and classes to embed (or their text), and the text of `solve`.
 
     `solve` takes the program's data as keyword arguments, by name, and returns a dict of its variables and a status
     text. `requires` are the libraries that the code imports.

@@ -42,7 +42,7 @@ def emit_script(model: Model, lowered: Lowered, emitted: Emitted, backend: str, 
     objective, helpers = _objective(training_problem(model))
     body = [
         _constants(model, identity),
-        *(inspect.getsource(function).strip() for function in dict.fromkeys(functions)),
+        *(_source(function) for function in dict.fromkeys(functions)),
         emitted.solve.strip(),
         *helpers,
         objective,
@@ -52,6 +52,11 @@ def emit_script(model: Model, lowered: Lowered, emitted: Emitted, backend: str, 
     text = "\n\n\n".join(body)
     imports = _imports(functions, emitted, text)
     return f"{_header(lowered, backend, identity)}\n\n{imports}\n\n{text}\n"
+
+
+def _source(function: Any) -> str:
+    """The text of a function or class; texts are taken as they are."""
+    return function if isinstance(function, str) else inspect.getsource(function).strip()
 
 
 def _header(lowered: Lowered, backend: str, identity: Mapping[str, Any]) -> str:
@@ -76,11 +81,20 @@ def _imports(functions: Iterable[Any], emitted: Emitted, text: str) -> str:
     """The imports that the embedded functions' modules have and the script needs, and those of the script itself."""
     used = {node.id for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)}
     wanted: set[tuple[str, str]] = set()
-    for module in dict.fromkeys(inspect.getmodule(function) for function in functions):
+    embedded = (function for function in functions if not isinstance(function, str))
+    for module in dict.fromkeys(inspect.getmodule(function) for function in embedded):
         assert module is not None
         for node in ast.parse(inspect.getsource(module)).body:
             wanted |= _imported(node, used)
-    for line in ("import argparse", "import json", "import sys", "import time", "import numpy as np", *emitted.imports):
+    for line in (
+        "from dataclasses import dataclass",
+        "import argparse",
+        "import json",
+        "import sys",
+        "import time",
+        "import numpy as np",
+        *emitted.imports,
+    ):
         wanted |= _imported(ast.parse(line).body[0], used)
     standard = {entry for entry in wanted if entry[0].split(".")[0] in sys.stdlib_module_names}
     groups = ("from __future__ import annotations", _import_block(standard), _import_block(wanted - standard))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from reludsl.diagnostics import Diagnostic, Label, listed
+from reludsl.diagnostics import Diagnostic, Label
 from reludsl.model.model import Input, Loss, Regularizer, Target
 
 Parts = Mapping[str, list[Any]]
@@ -16,19 +16,21 @@ Rule = Callable[[Mapping[str, Any], Parts], Iterator[Diagnostic]]
 
 
 def loss_fits_target(context: Mapping[str, Any], parts: Parts) -> Iterator[Diagnostic]:
-    """C214: a margin loss needs labels in {-1, +1}."""
+    """C214: a margin loss needs labels in {-1, +1}, most distance losses need real values."""
     loss, target = context.get("loss"), context.get("target")
     if not isinstance(loss, Loss) or not isinstance(target, Target) or target.type in loss.targets:
         return
     assert loss.span is not None and target.span is not None
+    needed = "binary" if "binary" in loss.targets else "vector"
+    needs, declared = ("labels in {-1, +1}", "real-valued") if needed == "binary" else ("real values", "binary")
     yield Diagnostic(
         "C214",
-        f"`{loss.name}` needs a {listed(loss.targets).replace('`', '')} target",
+        f"`{loss.name}` needs a {'binary' if needed == 'binary' else 'real-valued'} target",
         (
-            Label(loss.span, "defined for labels in {-1, +1}"),
-            Label(target.span, "declared as real-valued here", primary=False),
+            Label(loss.span, f"defined for {needs}"),
+            Label(target.span, f"declared as {declared} here", primary=False),
         ),
-        help=f"declare `target {target.name} : binary[{target.rows}]`, or use `loss squared`",
+        help=f"declare `target {target.name} : {needed}[{target.rows}]`, or use `loss squared`",
     )
 
 

@@ -59,7 +59,7 @@ def test_the_u_update_solves_the_published_system(rho: float, solver: str) -> No
         solve = kernel.exact_kernel_solver(X, products.D, inverse)
     else:
         solve = kernel.conjugate_gradient_solver(products, inverse)
-    q = solve(y - products.apply(base), rho, np.zeros(30), 1e-13)
+    q = solve(y - products.apply(base), 1 / rho, np.zeros(30), 1e-13)
     u = base + inverse @ products.adjoint(q) / rho
     dense = np.linalg.solve(F.T @ F / rho + np.eye(F.shape[1]) + G.T @ G, F.T @ y / rho + b)
     assert u == pytest.approx(columns_of(dense, 4), rel=1e-7, abs=1e-9)

@@ -68,6 +68,10 @@ def conic_optimum(problem: Problem) -> float:
         "squared": 0.5 * cp.sum_squares(prediction - problem.y),
         "hinge": cp.sum(cp.pos(1 - margins)),
         "logistic": cp.sum(cp.logistic(-margins)),
+        "squared_hinge": 0.5 * cp.sum_squares(cp.pos(1 - margins)),
+        "absolute": cp.norm1(prediction - problem.y),
+        "quantile": cp.sum(cp.maximum(0.3 * (problem.y - prediction), 0.7 * (prediction - problem.y))),
+        "huber": 0.5 * cp.sum(cp.huber(prediction - problem.y, 0.5)),
     }
     program = cp.Problem(cp.Minimize(losses[kind] + problem.beta * penalty), constraints)
     tight = {"tol_gap_abs": 1e-10, "tol_gap_rel": 1e-10, "tol_feas": 1e-10}
@@ -148,5 +152,15 @@ PROBLEMS = (
         target="binary",
     ),
     Problem("logistic, two dimensions", "logistic", *_random(6, 2, 4, labels=True), 0.2, target="binary"),
+    Problem("squared hinge", "squared_hinge", _I3, _SIGNS, 0.3, 0.3 * (_q + 1) - 0.3**2, target="binary"),
+    Problem("squared hinge, two dimensions", "squared_hinge", *_random(7, 2, 6, labels=True), 0.2, target="binary"),
+    # Nothing is gained by leaving y while β is below the slope of the loss: the network interpolates.
+    Problem("absolute", "absolute", _I3, _MIXED, 0.5, 0.5 * (math.sqrt(5) + 3)),
+    Problem("absolute, two dimensions", "absolute", *_random(7, 2, 7), 0.4),
+    Problem("quantile", "quantile { level = 0.9 }", _I3, _MIXED, 0.05, 0.05 * (math.sqrt(5) + 3)),
+    Problem("quantile, hidden bias", "quantile { level = 0.3 }", *_random(6, 1, 8), 0.1, bias="hidden"),
+    # Below delta the Huber loss is the squared one.
+    Problem("huber, one neuron", "huber { delta = 0.5 }", _ONE, np.array([2.0, 0.0]), 0.4, 0.4 * 2.0 - 0.4**2 / 2),
+    Problem("huber, two dimensions", "huber { delta = 0.5 }", *_random(7, 2, 9), 0.2),
     Problem("logistic, hidden bias", "logistic", *_random(5, 1, 5, labels=True), 0.1, bias="hidden", target="binary"),
 )

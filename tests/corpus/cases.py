@@ -20,7 +20,8 @@ class Case:
     """`reludsl` with these arguments, run in a folder that holds `files`; the transcript is `cases/<name>.stderr`.
 
     `foreign` says that a note repeats what a library said, in words that are not ours to fix. With `interrupted`,
-    Ctrl-C is pressed as soon as the solver shows its progress.
+    Ctrl-C is pressed as soon as the solver shows its progress. With `refusing`, the backend `admm` takes no program:
+    the built-in backends take every program of today.
     """
 
     code: str
@@ -30,6 +31,7 @@ class Case:
     exit_code: int = 1
     foreign: bool = False
     interrupted: bool = False
+    refusing: bool = False
 
 
 # -- specs -------------------------------------------------------------------------------------------------------
@@ -207,8 +209,9 @@ CASES = (
         "backend_cannot",
         "check spec.relu",
         spec("input X : matrix[n, d], target y : binary[n]", "loss hinge", "solver admm\n"),
+        refusing=True,
     ),
-    Case("C230", "asked_backend_cannot", SOLVE + " --backend admm", HINGE | csv(SIGNS_CSV)),
+    Case("C230", "asked_backend_cannot", SOLVE + " --backend admm", HINGE | csv(SIGNS_CSV), refusing=True),
     Case("C231", "unknown_backend", SOLVE + " --backend cvx", REAL | GOOD),
     Case(
         "C233",

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from reludsl.api import check, explain, read_source
+from reludsl.backends.admm import AdmmBackend
 from reludsl.choice import language
 from reludsl.codes import CODES
 from reludsl.grammar import format_spec, parse, tree
@@ -202,6 +203,8 @@ def test_case(case: Case, golden: Golden, tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.chdir(tmp_path)
     if case.interrupted:
         monkeypatch.setattr("reludsl.progress.progress_display", _pressing_ctrl_c)
+    if case.refusing:
+        monkeypatch.setattr(AdmmBackend, "supports", lambda backend, program: ("it takes no program of this kind",))
     result = run(*case.arguments.split())
     said = (
         re.sub(r"(?m)^note: .*", "note: (in the words of a library)", result.stderr) if case.foreign else result.stderr

@@ -21,7 +21,6 @@ from tests.docs.transcript import ROOT, Shell, check_page, copy_of_examples
 EXAMPLES = ROOT / "examples"
 NAMES = sorted(path.name for path in EXAMPLES.iterdir() if path.is_dir() and not path.name.startswith((".", "_")))
 HOLDOUT = {"breast_cancer": 0.3, "diabetes": 0.3, "toy_2d": 0.0}
-REFUSED = {("toy_2d", "admm")}  # logistic loss
 
 every_example = pytest.mark.parametrize("name", NAMES)
 
@@ -86,10 +85,8 @@ def test_canonical_layout(name: str) -> None:
 
 @every_example
 def test_backends_agree(name: str, solved: Solutions) -> None:
-    able = [backend for backend in backends() if (name, backend) not in REFUSED]
-    assert able
     objectives = []
-    for backend in able:
+    for backend in backends():
         solution = solved(name, backend)
         assert solution.status == "solved"
         assert solution.means == ("equal" if name == "toy_2d" else "upper bound")
@@ -97,14 +94,6 @@ def test_backends_agree(name: str, solved: Solutions) -> None:
         assert solution.bound is not None and solution.bound.value <= solution.program_objective
         objectives.append(solution.objective)
     assert np.ptp(objectives) <= 1e-3 * min(objectives)
-
-
-@pytest.mark.parametrize(("name", "backend"), sorted(REFUSED))
-def test_refusal_names_a_backend_that_can(name: str, backend: str) -> None:
-    with pytest.raises(reludsl.Mistakes) as refusal:
-        reludsl.compile(spec_of(name), backend)
-    (diagnostic,) = refusal.value.diagnostics
-    assert diagnostic.code == "C230" and diagnostic.help == "use `cvxpy`"
 
 
 @every_example

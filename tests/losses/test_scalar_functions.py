@@ -12,10 +12,24 @@ from scipy.optimize import minimize_scalar
 
 from reludsl.ir import Apply, Data, ScalarFunction, evaluate, sizes
 from reludsl.model.losses.hinge import Hinge
+from reludsl.model.losses.huber import HuberFunction
 from reludsl.model.losses.logistic import Logistic
+from reludsl.model.losses.quantile import Pinball
 from reludsl.model.losses.squared import HalfSquare
+from reludsl.model.losses.squared_hinge import SquaredHinge
 
-FUNCTIONS: list[ScalarFunction] = [HalfSquare(), Hinge(), Hinge(0.5), Logistic()]
+FUNCTIONS: list[ScalarFunction] = [
+    HalfSquare(),
+    Hinge(),
+    Hinge(0.5),
+    SquaredHinge(),
+    SquaredHinge(2.0),
+    Logistic(),
+    Pinball(),
+    Pinball(above=0.3, below=0.7),
+    HuberFunction(),
+    HuberFunction(0.2),
+]
 every_function = pytest.mark.parametrize("function", FUNCTIONS, ids=str)
 numbers = st.floats(-30, 30)
 

@@ -1,27 +1,29 @@
-"""The own backend: the alternating direction method of multipliers, for pattern programs with squared loss."""
+"""The own backend: the alternating direction method of multipliers, for pattern programs with every loss."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from reludsl.backend import Control, Emitted, Outcome, Progress, Status
 from reludsl.ir import Placeholder, Program, square
 from reludsl.ir.pattern_form import PatternForm
+from reludsl.ir.scalar_source import standalone_class
 from reludsl.literals import literal
 from reludsl.options import Choice, ChoiceType, NumberType, Option, Settings
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from reludsl.backends.admm.kernel import Residuals
+    from reludsl.backends.admm.kernel import Residuals, SplitLoss
 
 
 class AdmmBackend:
     """Bai, Gautam, Sojoudi 2022, Algorithm 3.1, with the exact u-update at linear cost."""
 
     name = "admm"
-    summary = "the alternating direction method of multipliers, our own: pattern programs with squared loss"
+    summary = "the alternating direction method of multipliers, our own: pattern programs"
     details = (
         "Splits prediction, norms and cones into steps that are each solved exactly; the linear step costs one n × n "
         "factorization at the start, or conjugate gradients where n × n is too large. Ends when the primal and dual "
@@ -56,8 +58,6 @@ class AdmmBackend:
         form = PatternForm.of(program)
         if form is None:
             return ("it takes pattern programs only",)
-        if form.function.definition() != 0.5 * square(Placeholder("t")) or form.structure != "distance":
-            return (f"it takes the squared loss only, not `{form.function.name}`",)
         return ()
 
     def unusable(self, settings: Settings) -> tuple[str, ...]:
@@ -82,7 +82,7 @@ class AdmmBackend:
         result = solve_pattern_program(
             X,
             D,
-            y,
+            y if _is_squared(form) else _split_loss(form, y),
             form.strength * scale,
             rho=settings["rho"],
             tolerance=settings["tolerance"],
@@ -121,7 +121,7 @@ class AdmmBackend:
         solve = f'''def solve({X}, {D}, {y}):
     """Minimizes the convex program by ADMM; returns its variables and the status."""
     scale = {scale}
-
+{"" if _is_squared(form) else _split_loss_source(form)}
     def report(state):
         """Prints the progress now and then; never ends the iteration."""
         if state.iteration % 500 == 0:
@@ -132,7 +132,7 @@ class AdmmBackend:
     result = solve_pattern_program(
         {X},
         {D},
-        {y},
+        {y if _is_squared(form) else "loss"},
         {form.strength!r} * scale,
         rho={settings["rho"]!r},
         tolerance={settings["tolerance"]!r},
@@ -145,11 +145,15 @@ class AdmmBackend:
     P = {D}.shape[1]
     return {{"{form.V.name}": result.columns[:, :P], "{form.W.name}": result.columns[:, P:]}}, result.status
 '''
+        own = () if _is_squared(form) else (standalone_class(form.function),)
         functions = (
+            *own,
+            kernel.SplitLoss,
             kernel.Residuals,
             kernel.Result,
             kernel.PatternProducts,
             kernel.solve_pattern_program,
+            kernel.fit_value,
             kernel.joint_norm,
             kernel.block_soft_threshold,
             kernel.exact_kernel_solver,
@@ -160,3 +164,44 @@ class AdmmBackend:
 
 def _progress(state: Residuals, scale: float) -> Progress:
     return Progress(state.iteration, state.objective / scale, state.primal, state.dual, state.seconds)
+
+
+def _is_squared(form: PatternForm) -> bool:
+    """Whether the loss is half the squared distance, which the linear step takes as it is."""
+    return form.structure == "distance" and form.function.definition() == 0.5 * square(Placeholder("t"))
+
+
+def _split_loss(form: PatternForm, y: np.ndarray) -> SplitLoss:
+    """The loss of predictions (n,), by its function of the margin y f or of the residual f - y."""
+    from reludsl.backends.admm.kernel import SplitLoss
+
+    phi = form.function
+    if form.structure == "margin":
+        return SplitLoss(
+            value=lambda f: float(phi.value(y * f).sum()),
+            gradient=lambda f: y * phi.derivative(y * f),
+            prox=lambda f, tau: y * phi.prox(y * f, tau),
+        )
+    return SplitLoss(
+        value=lambda f: float(phi.value(f - y).sum()),
+        gradient=lambda f: phi.derivative(f - y),
+        prox=lambda f, tau: y + phi.prox(f - y, tau),
+    )
+
+
+def _split_loss_source(form: PatternForm) -> str:
+    """What `_split_loss` does, as statements of the generated `solve`."""
+    y, kind = form.y.name, type(form.function).__name__
+    parameters = ", ".join(f"{entry.name}={getattr(form.function, entry.name)!r}" for entry in fields(form.function))
+    argument, gradient, prox = (
+        (f"{y} * f", f"{y} * phi.derivative({y} * f)", f"{y} * phi.prox({y} * f, tau)")
+        if form.structure == "margin"
+        else (f"f - {y}", f"phi.derivative(f - {y})", f"{y} + phi.prox(f - {y}, tau)")
+    )
+    return f"""    phi = {kind}({parameters})
+    loss = SplitLoss(
+        value=lambda f: float(phi.value({argument}).sum()),
+        gradient=lambda f: {gradient},
+        prox=lambda f, tau: {prox},
+    )
+"""

@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
-from reludsl.model.losses import hinge, logistic, squared
+from reludsl.model.losses import absolute, hinge, huber, logistic, quantile, squared, squared_hinge
 
-KINDS = (squared.KIND, hinge.KIND, logistic.KIND)
+KINDS = (
+    squared.KIND,
+    absolute.KIND,
+    huber.KIND,
+    quantile.KIND,
+    hinge.KIND,
+    squared_hinge.KIND,
+    logistic.KIND,
+)
