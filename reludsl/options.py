@@ -23,12 +23,13 @@ REQUIRED: Final = _Required()
 
 @dataclass(frozen=True)
 class NumberType:
-    """A real number, or an integer, within bounds that are inclusive unless `open_minimum` says otherwise."""
+    """A real number, or an integer, within bounds that are inclusive unless they are said to be open."""
 
     minimum: float | None = None
     maximum: float | None = None
     open_minimum: bool = False
     integer: bool = False
+    open_maximum: bool = False
 
     def __str__(self) -> str:
         if self.minimum is not None and self.minimum == self.maximum:
@@ -42,6 +43,8 @@ class NumberType:
                 return f"{noun} of at most {high}"
             case _, None:
                 return f"{noun} {'above' if self.open_minimum else 'of at least'} {low}"
+        if self.open_minimum and self.open_maximum:
+            return f"{noun} between {low} and {high}, neither of them"
         return f"{noun} above {low}, at most {high}" if self.open_minimum else f"{noun} from {low} to {high}"
 
     def admits(self, value: float) -> bool:
@@ -49,7 +52,7 @@ class NumberType:
             return False
         if self.minimum is not None and (value <= self.minimum if self.open_minimum else value < self.minimum):
             return False
-        return self.maximum is None or value <= self.maximum
+        return self.maximum is None or (value < self.maximum if self.open_maximum else value <= self.maximum)
 
 
 def _plain(number: float) -> str:

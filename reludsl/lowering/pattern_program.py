@@ -17,7 +17,7 @@ from reludsl.ir.pattern_form import PatternForm
 from reludsl.lowering.base import Code, Instance, Meaning
 from reludsl.mistakes import Mistakes
 from reludsl.model.model import Exact, Model
-from reludsl.model.problem import training_problem
+from reludsl.model.problem import targets, training_problem
 from reludsl.model.values import Decision
 
 if TYPE_CHECKING:  # the program of a spec is there without NumPy: `check` asks the backends for it
@@ -42,6 +42,7 @@ class PatternProgram:
             model.loss.structure,
             model.loss.reduction == "mean",
             model.strength,
+            y=targets(model),
             loss_span=model.loss.span,
             regularizer_span=penalizing,
             formulation_span=model.formulation.span,

@@ -30,7 +30,7 @@ KINDS = (
                 "how many different patterns to use; fewer if the data has fewer",
                 default=50,
             ),
-            Option("seed", NumberType(0, 2**63 - 1, integer=True), "seed of the random directions", default=0),
+            Option("seed", NumberType(0, 2**53, integer=True), "seed of the random directions", default=0),
         ),
         formula=_PROGRAM,
         details=(

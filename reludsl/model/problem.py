@@ -6,15 +6,20 @@ from reludsl.ir import Data, Expression, Named, Program, Term, Variable, pos, ro
 from reludsl.model.model import Model
 
 
+def targets(model: Model) -> Data:
+    """The encoded targets y (n,)."""
+    values = "{-1, +1}" if model.target.binary else ""
+    return Data("y", sizes("n"), values=values, meaning="targets", span=model.target.span)
+
+
 def training_problem(model: Model) -> Program:
     """Loss plus regularizers of a network with m hidden neurons, over its weights. Not convex: nothing verifies it.
 
     Data are `X` (n, d), scaled, and `y` (n,), encoded; variables `U` (d, m), `b` (m,) with a hidden bias, `alpha` (m,).
     """
     n, d, m = sizes("n, d, m")
-    values = "{-1, +1}" if model.target.binary else ""
     X = Data("X", (n, d), meaning="samples, one a row", span=model.input.span)
-    y = Data("y", (n,), values=values, meaning="targets", span=model.target.span)
+    y = targets(model)
     U = Variable("U", (d, m), meaning="hidden weights, one neuron a column")
     b = Variable("b", (m,), meaning="hidden biases")
     alpha = Variable("alpha", (m,), meaning="output weights")

@@ -411,7 +411,7 @@ def _out_of_range(type_: NumberType, number: float) -> tuple[str, str]:
         return f"and nothing but {type_.minimum:g} is possible yet", f"write {type_}"
     if type_.minimum is not None and (number < type_.minimum or (number == type_.minimum and type_.open_minimum)):
         return "too small", f"choose {type_}"
-    if type_.maximum is not None and number > type_.maximum:
+    if type_.maximum is not None and (number > type_.maximum or (number == type_.maximum and type_.open_maximum)):
         return "too large", f"choose {type_}"
     return "not a whole number", f"round it, as `{round(number)}`"
 

@@ -60,7 +60,14 @@ KIND = loss_kind(
     lambda settings: Pinball(above=1.0 - settings["level"], below=settings["level"]),
     structure="distance",
     targets=("vector",),
-    options=(Option("level", NumberType(1e-6, 1 - 1e-6), "the quantile that is predicted; 0.5 is the median", 0.5),),
+    options=(
+        Option(
+            "level",
+            NumberType(0, 1, open_minimum=True, open_maximum=True),
+            "the quantile that is predicted; 0.5 is the median",
+            0.5,
+        ),
+    ),
     formula="level · max(y − f, 0) + (1 − level) · max(f − y, 0)",
     details="Its expectation is smallest at the quantile of the target at `level` (Koenker, Bassett 1978).",
     example="loss quantile { level = 0.9 }",
