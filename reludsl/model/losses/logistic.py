@@ -44,17 +44,19 @@ class Logistic(ScalarFunction):
         return -1.0, 0.0
 
     def prox(self, v: Array, tau: float) -> Array:
-        # t solves t - v = tau / (1 + exp(t)), whose root lies in [v, v + tau]: Newton steps, bisection where one
-        # leaves.
+        # t solves t - v = tau / (1 + exp(t)), whose root lies in [v, v + tau]. Newton steps, but bisection where one
+        # leaves the bracket, and at every third step: Newton's method alone can go round in a circle.
         xp = array_functions(v)
         low, high = v + 0.0, v + tau
         t = v + 0.5 * tau
-        for _ in range(60):
+        for step in range(150):
             slope = self.derivative(t)
             excess = t - v + tau * slope
+            if not xp.any(abs(excess) > 1e-14 * (abs(t) + abs(v) + tau)):
+                break
             low, high = xp.where(excess < 0, t, low), xp.where(excess < 0, high, t)
             newton = t - excess / (1.0 - tau * slope * (1.0 + slope))
-            inside = (newton > low) & (newton < high)
+            inside = (newton > low) & (newton < high) & (step % 3 != 2)
             t = xp.where(inside, newton, 0.5 * (low + high))
         return t
 
