@@ -55,6 +55,17 @@ class Outcome:
     history: tuple[Progress, ...] = ()
     compile_seconds: float = 0.0
 
+    @property
+    def has_point(self) -> bool:
+        """Whether there is an iterate, and all of it is finite: a solver that diverged has none."""
+        return self.point is not None and all(_is_finite(array) for array in self.point.values())
+
+
+def _is_finite(array: np.ndarray) -> bool:
+    import numpy as np  # whoever has an array has NumPy already
+
+    return bool(np.isfinite(array).all())
+
 
 @dataclass(frozen=True)
 class Emitted:

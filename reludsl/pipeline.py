@@ -113,7 +113,7 @@ class Compilation:
         return emit_script(self.model, self.lowered, emitted, backend.name, self.identity(decisions))
 
     def bind(self, data: Any, **options: Any) -> Bound:
-        """The model's data, see `model.binding.bind`; `data` and `test` are whatever `read_table` takes."""
+        """The model's data, see `data.binding.bind`; `data` and `test` are whatever `read_table` takes."""
         from reludsl.data.binding import bind
         from reludsl.data.tables import read_table
 
@@ -143,7 +143,7 @@ class Compilation:
             outcome = backend.solve(self.lowered.program, instance.arrays, settings, control)
         self.seconds["compile"] = outcome.compile_seconds
         self.seconds["solve"] -= outcome.compile_seconds
-        if outcome.point is None:
+        if not outcome.has_point:
             code, what = ("S403", "was interrupted") if outcome.status == "interrupted" else ("S402", "failed")
             message = f"the solver {what} before it had any solution"
             others = [

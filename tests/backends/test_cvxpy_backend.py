@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 import reludsl
+from reludsl.backend import Outcome
+from reludsl.backends.cvxpy import CvxpyBackend
 from reludsl.backends.cvxpy.vocabulary import CvxpyVocabulary, translate_constraint
 from reludsl.ir import Objects, Translator, objective, total
 from tests.ir.ir_programs import cases
@@ -55,6 +57,14 @@ def test_a_tolerance_that_a_solver_is_not_known_to_take() -> None:
 def test_a_solver_that_cannot_take_the_cones_fails_honestly() -> None:
     with pytest.raises(reludsl.NoSolution) as failure:
         reludsl.solve(SPEC + "solver cvxpy { method = highs }", data())
+    assert [diagnostic.code for diagnostic in failure.value.diagnostics] == ["S402"]
+
+
+def test_a_point_that_is_not_finite_is_no_solution(monkeypatch: pytest.MonkeyPatch) -> None:
+    diverged = Outcome("failed", {"V": np.full((4, 8), np.nan), "W": np.zeros((4, 8))}, message="diverged")
+    monkeypatch.setattr(CvxpyBackend, "solve", lambda *arguments: diverged)
+    with pytest.raises(reludsl.NoSolution) as failure:
+        reludsl.solve(SPEC, data(), backend="cvxpy")
     assert [diagnostic.code for diagnostic in failure.value.diagnostics] == ["S402"]
 
 
