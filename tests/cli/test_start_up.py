@@ -57,6 +57,7 @@ def test_importing_the_package_costs_nothing() -> None:
     assert done.stdout == "[]\n"
 
 
+@pytest.mark.slow  # it times a process, which a busy machine can spoil: not for the gate
 def test_five_mistakes_are_told_within_half_a_second() -> None:
     """As for a user, who has no `interegular`: Lark looks at every terminal again where that is installed.
 
