@@ -136,6 +136,26 @@ def test_an_infeasible_point_is_projected_and_its_violation_told() -> None:
     assert feasible.objective == pytest.approx(objective(program, {**arrays, **feasible.point}))
 
 
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 9999), st.floats(-8, 8))
+def test_the_violation_is_what_the_definition_says(seed: int, exponent: float) -> None:
+    """The worst e_k x_kᵀv / ‖x_k‖ below zero, over all columns of both blocks, relative to the longest column."""
+    arrays = instance(seed, 12, 3, False)
+    generator = np.random.default_rng(seed)
+    P = arrays["D"].shape[1]
+    # Blocks of very different sizes: each is held against the longest column of both.
+    point = {"V": generator.standard_normal((3, P)), "W": 10.0**exponent * generator.standard_normal((3, P))}
+    worst = max(
+        -(2.0 * arrays["D"][k, i] - 1.0) * float(arrays["X"][k] @ block[:, i]) / float(np.linalg.norm(arrays["X"][k]))
+        for block in point.values()
+        for i in range(P)
+        for k in range(12)
+    )
+    longest = max(float(np.linalg.norm(block[:, i])) for block in point.values() for i in range(P))
+    found = feasible_point(form_of("squared", False, 0.1).program("p"), arrays, point).violation
+    assert found == pytest.approx(max(worst, 0.0) / longest, rel=1e-9)
+
+
 def test_zero_is_taken_when_it_is_better() -> None:
     form = form_of("squared", False, 1e3)
     arrays = instance(5, 12, 3, False)

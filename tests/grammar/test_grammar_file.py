@@ -9,7 +9,6 @@ from reludsl.grammar.reader import RULES, LayoutFilter, grammar_text, lark_parse
 
 
 def test_the_grammar_is_lalr_without_conflicts_and_no_two_terminals_collide() -> None:
-    pytest.importorskip("interegular")
     Lark(
         grammar_text(),
         parser="lalr",

@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import reludsl
-from reludsl.certificate.cones import PatternCones
 from reludsl.lowering.patterns import sample_patterns
 
 
@@ -134,15 +133,3 @@ def test_scaling_the_target_is_undone_in_predictions() -> None:
     error = solution.network.predict(X) - y
     assert solution.metrics["train"]["rmse"] == pytest.approx(float(np.sqrt(np.mean(error**2))))
     assert abs(np.mean(solution.network.predict(X)) - 5000) < 1000
-
-
-@settings(max_examples=20, deadline=None)
-@given(st.integers(0, 999))
-def test_violation_is_what_the_cones_say(seed: int) -> None:
-    X, y = data(seed, 15, 3)
-    solution = reludsl.solve(
-        spec_of("squared", 0.1, formulation="sampled { patterns = 5 }", solver="admm", bias="none"), (X, y)
-    )
-    D, _ = sample_patterns(X, 5, 0)
-    assert 0 <= solution.violation <= 1e-2
-    assert PatternCones(X, D).violation(np.zeros((3, 5))) == 0

@@ -72,13 +72,6 @@ class AdmmBackend:
         assert form is not None, "supports() is asked first"
         X, D, y = (arrays[data.name] for data in (form.X, form.D, form.y))
         scale = float(len(y)) if form.mean else 1.0  # the kernel minimizes the sum, not the mean
-        stopped = False
-
-        def monitor(state: Residuals) -> bool:
-            nonlocal stopped
-            stopped = control.monitor(_progress(state, scale))
-            return stopped
-
         result = solve_pattern_program(
             X,
             D,
@@ -91,7 +84,7 @@ class AdmmBackend:
             balancing=settings["balancing"] == "on",
             linear_solver=settings["linear_solver"],
             time_limit=float("inf") if control.time_limit is None else control.time_limit,
-            monitor=monitor,
+            monitor=lambda state: control.monitor(_progress(state, scale)),
         )
         status: Status = (
             "solved" if result.status == "solved" else "interrupted" if result.status == "interrupted" else "limit"

@@ -57,7 +57,7 @@ KIND = loss_kind(
     formula="½ (f − y)²",
     details=(
         "For real-valued targets, and for labels too, which it takes as the numbers −1 and +1. The one half is part of "
-        "the definition. The own ADMM backend solves it."
+        "the definition."
     ),
     example="loss squared",
 )
