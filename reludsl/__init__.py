@@ -5,7 +5,8 @@
     print(solution)
     solution.network.save("net.npz")
 
-The verbs are those of the command line: `check`, `explain`, `compile`, `solve`, and `load` for saved networks.
+The verbs are those of the command line: `check`, `explain`, `compile`, `solve`, `path`, `compare`,
+and `load` for saved networks.
 """
 
 from __future__ import annotations
@@ -14,39 +15,49 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from reludsl.api import Report, check, compile, explain, load, solve
+    from reludsl.api import Report, check, compare, compile, explain, load, path, solve
+    from reludsl.comparison import Comparison
     from reludsl.diagnostics import Diagnostic
     from reludsl.mistakes import Mistakes
     from reludsl.network import Network
+    from reludsl.paths import PathResult
     from reludsl.pipeline import NoSolution
     from reludsl.solution import Solution
 
 # Loaded at their first use: `import reludsl` alone costs nothing.
 _HOMES = {
+    "Comparison": "comparison",
     "Diagnostic": "diagnostics",
     "Mistakes": "mistakes",
     "Network": "network",
     "NoSolution": "pipeline",
+    "PathResult": "paths",
     "Report": "api",
     "Solution": "solution",
     "check": "api",
+    "compare": "api",
     "compile": "api",
     "explain": "api",
     "load": "api",
+    "path": "api",
     "solve": "api",
 }
 
 __all__ = [
+    "Comparison",
     "Diagnostic",
     "Mistakes",
     "Network",
     "NoSolution",
+    "PathResult",
     "Report",
     "Solution",
     "check",
+    "compare",
     "compile",
     "explain",
     "load",
+    "path",
     "solve",
 ]
 

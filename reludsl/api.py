@@ -1,24 +1,30 @@
-"""The verbs in Python: check, explain, compile, solve, load. Each takes a path, text, or a parsed spec, and arrays."""
+"""The verbs in Python: check, explain, compile, solve, path, compare, load.
+
+Each takes a path, text, or a parsed spec, and arrays.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reludsl.diagnostics import DataPlace, Diagnostic, has_errors
 from reludsl.files import why_unreadable
-from reludsl.grammar import parse, tree
+from reludsl.grammar import tree
 from reludsl.mistakes import Mistakes
+from reludsl.overrides import read_override
 from reludsl.pipeline import Compilation
 from reludsl.source import Source
 
 if TYPE_CHECKING:
     from reludsl.backends import Progress
+    from reludsl.comparison import Comparison
     from reludsl.model.model import Model
     from reludsl.network import Network
+    from reludsl.paths import PathResult
     from reludsl.solution import Solution
 
 Spec = str | os.PathLike[str] | tree.Spec
@@ -120,13 +126,89 @@ def solve(
         Mistakes: the spec or the data is wrong.
         NoSolution: the solver ended without any iterate.
     """
+    _require_one_kind_of_test(test, holdout)
+    compilation = compilation_of(spec, set)
+    bound = compilation.bind(data, target=target, test=test, holdout=holdout, split_seed=split_seed)
+    return compilation.solve(bound, backend, time_limit, monitor)
+
+
+def path(
+    spec: Spec,
+    data: Any,
+    *,
+    set: Mapping[str, Any],
+    target: str | None = None,
+    backend: str | None = None,
+    test: Any = None,
+    holdout: float = 0.0,
+    folds: int | None = None,
+    split_seed: int = 0,
+    time_limit: float | None = None,
+    monitor_for: Callable[[str], Callable[[Progress], bool]] = lambda name: lambda progress: False,
+) -> PathResult:
+    """Trains the spec's network for every value of a grid, each solve from where the last one ended.
+
+    Args:
+        spec: a path, the text of a spec, or a parsed one.
+        data: as in `solve`.
+        set: hyperparameters and their values: a list or array of numbers, or text such as `logspace(-4, 0, 20)`,
+            `linspace(1, 5, 9)`, `geomspace(0.1, 10, 5)` or `[0.1, 1]`; a number, or arithmetic as text, stays fixed.
+            Several grids make a product, whose last one runs fastest.
+        target, backend, time_limit: as in `solve`; the time limit is for each solve.
+        test: held-out data; or `holdout`, a share in [0, 1) of the rows, drawn with `split_seed`. It chooses the best
+            value where there are no folds.
+        folds: at least 2 for cross-validation over the training rows, which chooses the best value; shuffled with
+            `split_seed`, stratified by label.
+        monitor_for: called with a name for each solve, gives its monitor; a monitor that returns True stops that solve.
+
+    Raises:
+        Mistakes: the spec, a grid or the data is wrong.
+        NoSolution: no solve had any iterate.
+    """
+    from reludsl.paths import solve_path
+
+    _require_one_kind_of_test(test, holdout)
+    if folds is not None and folds < 2:
+        raise ValueError(f"folds is {folds}; cross-validation needs at least 2")
+    options: dict[str, Any] = {"target": target, "test": test, "holdout": holdout, "split_seed": split_seed}
+    options |= {"backend": backend, "time_limit": time_limit, "monitor_for": monitor_for}
+    return solve_path(_source_of(spec), set, data, fold_count=folds, **options)
+
+
+def compare(
+    spec: Spec,
+    data: Any,
+    *,
+    backends: Sequence[str] | None = None,
+    target: str | None = None,
+    set: Overrides | None = None,
+    test: Any = None,
+    holdout: float = 0.0,
+    split_seed: int = 0,
+    time_limit: float | None = None,
+    monitor_for: Callable[[str], Callable[[Progress], bool]] = lambda name: lambda progress: False,
+) -> Comparison:
+    """Trains the spec's network with every backend that takes its program, or with those of `backends`.
+
+    The backend that the spec names has the spec's settings, others their defaults. `monitor_for` is called with each
+    backend's name and gives its monitor; the rest is as in `solve`. Raises Mistakes, and NoSolution when no backend had
+    any iterate.
+    """
+    from reludsl.comparison import compare_backends
+
+    _require_one_kind_of_test(test, holdout)
+    compilation = compilation_of(spec, set)
+    options: dict[str, Any] = {"target": target, "test": test, "holdout": holdout, "split_seed": split_seed}
+    options |= {"names": backends, "time_limit": time_limit, "monitor_for": monitor_for}
+    return compare_backends(compilation.source, compilation.overrides, data, **options)
+
+
+def _require_one_kind_of_test(test: Any, holdout: float) -> None:
+    """Raises ValueError for a share outside [0, 1), and for test data beside it."""
     if not 0 <= holdout < 1:
         raise ValueError(f"holdout is {holdout}; a share of rows lies in [0, 1)")
     if test is not None and holdout:
         raise ValueError("give test data or a holdout share, not both")
-    compilation = compilation_of(spec, set)
-    bound = compilation.bind(data, target=target, test=test, holdout=holdout, split_seed=split_seed)
-    return compilation.solve(bound, backend, time_limit, monitor)
 
 
 def load(path: str | os.PathLike[str]) -> Network:
@@ -138,8 +220,12 @@ def load(path: str | os.PathLike[str]) -> Network:
 
 def compilation_of(spec: Spec, set: Overrides | None = None) -> Compilation:
     """A spec at the start of its way, with hyperparameters replaced. Raises Mistakes for files and overrides."""
-    overrides = {name: _override(name, value) for name, value in (set or {}).items()}
-    return Compilation(spec.source if isinstance(spec, tree.Spec) else read_source(spec), overrides)
+    overrides = {name: read_override(name, value) for name, value in (set or {}).items()}
+    return Compilation(_source_of(spec), overrides)
+
+
+def _source_of(spec: Spec) -> Source:
+    return spec.source if isinstance(spec, tree.Spec) else read_source(spec)
 
 
 def read_source(spec: str | os.PathLike[str]) -> Source:
@@ -167,27 +253,6 @@ def read_source(spec: str | os.PathLike[str]) -> Source:
 def _is_name(spec: str) -> bool:
     """Whether this can only be a word of the language: neither a text nor a path."""
     return spec.split() == [spec] and Path(spec).suffix == "" and Path(spec).name == spec and not os.path.exists(spec)
-
-
-def _override(name: str, value: float | str) -> tree.Value:
-    """A hyperparameter's new value, through the language's own grammar. Raises Mistakes (C220)."""
-    written = f"{name}={value}"
-    head = "reludsl 1\nhyperparameters {\n"
-    spec, diagnostics = parse(Source("--set", f"{head}{written}\n}}\n", hidden_lines=head.count("\n")))
-    if spec is not None and not diagnostics:
-        match spec.sections:
-            case (tree.HyperparameterSection((setting,)),) if setting.name.text == name:
-                return setting.value
-    raise Mistakes(
-        [
-            Diagnostic(
-                "C220",
-                f"`--set {written}` cannot be read",
-                notes=tuple(diagnostic.message for diagnostic in diagnostics[:1]),
-                help="write `name=value` with a number or arithmetic, such as `--set beta=8/255`",
-            )
-        ]
-    )
 
 
 def _warnings_so_far(spec: Spec, set: Overrides | None) -> tuple[Diagnostic, ...]:

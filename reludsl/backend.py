@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from reludsl.options import Option, Settings
 
@@ -30,12 +30,27 @@ class Progress:
     seconds: float
 
 
+@runtime_checkable
+class Start(Protocol):
+    """What a solve leaves for the next one of a program with the same data."""
+
+    def beyond(self, earlier: object, factor: float) -> Start:
+        """Where solves that went from `earlier` to this one may be expected after `factor` of that step more.
+
+        It is this one again where nothing can be said, as when `earlier` is of another kind.
+        """
+
+
 @dataclass(frozen=True)
 class Control:
-    """What the caller keeps in hand: a time limit in seconds, and a monitor that ends the solve by returning True."""
+    """What the caller keeps in hand: a time limit in seconds, and a monitor that ends the solve by returning True.
+
+    `start` is what an earlier solve of a similar program left in its outcome: a backend may begin there.
+    """
 
     time_limit: float | None = None
     monitor: Callable[[Progress], bool] = lambda progress: False
+    start: Start | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +58,9 @@ class Outcome:
     """How a solve ended. `point` holds the program's variables by name, None when there is no iterate at all.
 
     `message` says in a sentence why a status other than "solved" came about. `compile_seconds` is the part of the
-    time that went into bringing the program into the solver's own form.
+    time that went into bringing the program into the solver's own form. `dual` is a dual point of the
+    predictions (n, c), for the sum of the losses, where the solver has one. `start` lets the next solve of a program
+    with the same data begin where this one ended, see `Control`.
     """
 
     status: Status
@@ -54,6 +71,8 @@ class Outcome:
     message: str = ""
     history: tuple[Progress, ...] = ()
     compile_seconds: float = 0.0
+    start: Start | None = None
+    dual: np.ndarray | None = None
 
     @property
     def has_point(self) -> bool:
@@ -98,11 +117,18 @@ class Backend(Protocol):
     @property
     def options(self) -> tuple[Option, ...]: ...
 
+    @property
+    def local(self) -> bool:
+        """Whether it solves the non-convex training problem, and is given that instead of the convex program."""
+
     def supports(self, program: Program) -> tuple[str, ...]:
         """Why this backend cannot take the program, a sentence a reason; empty when it can."""
 
-    def unusable(self, settings: Settings) -> tuple[str, ...]:
-        """Why these options cannot be used on this machine, a sentence a reason: asked before anything is solved."""
+    def unusable(self, settings: Settings, program: Program) -> tuple[str, ...]:
+        """Why these options cannot be used here, or for this program, a sentence a reason.
+
+        Asked before anything is solved or written.
+        """
 
     def solve(
         self, program: Program, arrays: Mapping[str, np.ndarray], settings: Settings, control: Control

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 
 from reludsl.backend import Backend
@@ -27,14 +28,15 @@ def language() -> Language:
 
 
 def choose_backend(
-    program: Program, asked: Solver | None, name: str | None
+    program_for: Callable[[Backend], Program], asked: Solver | None, name: str | None
 ) -> tuple[Backend, Settings, tuple[Decision, ...]]:
     """The backend called `name`, else the one that the spec asks for, else the first that takes the program.
 
-    Returns its settings, which are the spec's where the spec asks for this backend, and the defaults that were taken.
-    Raises Mistakes (C230, C231) for an unknown backend or one that cannot take the program.
+    `program_for` gives the program that a backend is given. Returns the backend's settings, which are the spec's where
+    the spec asks for it, and the defaults that were taken. Raises Mistakes (C230, C231) for an unknown backend or one
+    that cannot take the program.
     """
-    able = [backend.name for backend in backends().values() if not backend.supports(program)]
+    able = [entry.name for entry in backends().values() if not entry.local and not entry.supports(program_for(entry))]
     chosen = name or (asked.name if asked else able[0])
     if chosen not in backends():
         guess = suggestion(chosen, backends())
@@ -42,7 +44,7 @@ def choose_backend(
         raise Mistakes([Diagnostic("C231", f"there is no backend `{chosen}`", help=remedy)])
     backend = backends()[chosen]
     written = asked if asked is not None and asked.name == chosen else None
-    if reasons := backend.supports(program):
+    if reasons := backend.supports(program_for(backend)):
         message = f"the backend `{chosen}` cannot take this program: {'; '.join(reasons)}"
         labels = (Label(written.span, "chosen here"),) if written and written.span and name is None else ()
         raise Mistakes([Diagnostic("C230", message, labels, help=f"use {listed(able)}")])
@@ -53,9 +55,9 @@ def choose_backend(
     return backend, settings, (Decision("solver", backend.name, reason), *decisions)
 
 
-def refuse_unusable(backend: Backend, settings: Settings, asked: Solver | None) -> None:
-    """Raises Mistakes (C233) where a backend cannot work with its options on this machine."""
-    if reasons := backend.unusable(settings):
+def refuse_unusable(backend: Backend, settings: Settings, program: Program, asked: Solver | None) -> None:
+    """Raises Mistakes (C233) where a backend cannot work with its options, here or for this program."""
+    if reasons := backend.unusable(settings, program):
         labels = (Label(asked.span, "asked for here"),) if asked and asked.span and asked.name == backend.name else ()
         message = f"the backend `{backend.name}` cannot work with these options here"
         remedy = "change its options, or choose another backend"

@@ -12,13 +12,18 @@ import os
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from reludsl.diagnostics import Diagnostic
 from reludsl.mistakes import Mistakes
 from reludsl.render import as_objects, render
+
+if TYPE_CHECKING:
+    from reludsl.comparison import Comparison
+    from reludsl.data.encoding import Encoding
+    from reludsl.paths import PathResult
 
 _WRONG, _NO_SOLUTION, _OUR_BUG = 1, 3, 70
 
@@ -49,6 +54,17 @@ def _options(*options: Callable[[_F], _F]) -> Callable[[_F], _F]:
 _set = click.option("--set", "overrides", type=_Settings(), multiple=True, help="Replace a hyperparameter.")
 _target = click.option("--target", metavar="COLUMN", help="The target's column in the data.")
 _data = click.option("--data", metavar="FILE", help="A .csv, .parquet or .npz file.")
+_training = click.option("--data", metavar="FILE", required=True, help="A .csv, .parquet or .npz file to train on.")
+_backend = click.option("--backend", metavar="NAME", help="The backend; otherwise the spec's, or the first that can.")
+_test = click.option("--test", metavar="FILE", help="Held-out data.")
+_holdout = click.option(
+    "--holdout", type=click.FloatRange(0, 1, max_open=True), default=0.0, help="Share of rows to hold out."
+)
+_split_seed = click.option(
+    "--split-seed", type=click.IntRange(0), default=0, help="Seed of the held-out rows and folds.", show_default=True
+)
+_time_limit = click.option("--time-limit", type=click.FloatRange(0, min_open=True), help="Seconds for each solve.")
+_table = click.option("-o", "--output", metavar="TABLE", help="Where to write the table (.csv, .parquet or .json).")
 _json = click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 
 
@@ -152,13 +168,7 @@ def _refuse_unwritable(path: str | None, error: OSError | None = None) -> None:
 
 @cli.command("solve")
 @click.argument("spec", metavar="SPEC")
-@click.option("--data", metavar="FILE", required=True, help="A .csv, .parquet or .npz file with the training data.")
-@_options(_target, _set)
-@click.option("--backend", metavar="NAME", help="The backend; otherwise the spec's, or the first that can.")
-@click.option("--test", metavar="FILE", help="Held-out data.")
-@click.option("--holdout", type=click.FloatRange(0, 1, max_open=True), default=0.0, help="Share of rows to hold out.")
-@click.option("--split-seed", type=click.IntRange(0), default=0, help="Seed of the held-out rows.", show_default=True)
-@click.option("--time-limit", type=click.FloatRange(0, min_open=True), help="Seconds for the solver.")
+@_options(_training, _target, _set, _backend, _test, _holdout, _split_seed, _time_limit)
 @click.option("-o", "--output", metavar="NETWORK", help="Where to save the network (.npz).")
 @_options(_json)
 def _solve(
@@ -175,8 +185,7 @@ def _solve(
     as_json: bool,
 ) -> None:
     """Train the network of a spec on data."""
-    if test is not None and holdout:
-        raise click.UsageError("give --test or --holdout, not both")
+    _require_one_kind_of_test(test, holdout)
     from reludsl.api import compilation_of
     from reludsl.progress import progress_display
 
@@ -195,10 +204,97 @@ def _solve(
         _print_solution(solution.rows(), output)
 
 
+def _require_one_kind_of_test(test: str | None, holdout: float) -> None:
+    if test is not None and holdout:
+        raise click.UsageError("give --test or --holdout, not both")
+
+
 def _print_solution(rows: list[tuple[str, str]], output: str | None) -> None:
     saved = [("saved to", output)] if output is not None else []
     for name, text in [*rows, *saved]:
         click.echo(f"{click.style(f'{name:<18}', bold=True)} {text}", color=_colors(sys.stdout))
+
+
+@cli.command("path")
+@click.argument("spec", metavar="SPEC")
+@_options(_training, _target)
+@click.option(
+    "--set",
+    "grids",
+    type=_Settings(),
+    multiple=True,
+    help="A hyperparameter and its grid: logspace(a,b,n), linspace(a,b,n), geomspace(a,b,n) or a list [x, y]; "
+    "a single value stays fixed.",
+)
+@_options(_backend, _test, _holdout)
+@click.option("--folds", type=click.IntRange(2), help="Choose the best value by cross-validation with so many folds.")
+@_options(_split_seed, _time_limit, _table)
+@click.option("--save", metavar="NETWORK", help="Where to save the best network (.npz).")
+@_options(_json)
+def _path(
+    spec: str, grids: Any, output: str | None, save: str | None, as_json: bool, holdout: float, **options: Any
+) -> None:
+    """Train along a grid of hyperparameters, each solve from where the last one ended."""
+    _require_one_kind_of_test(options["test"], holdout)
+    if save is not None and not (options["folds"] or options["test"] or holdout):
+        raise click.UsageError("--save needs a best value: give --folds, --holdout or --test to choose it")
+    from reludsl.api import path
+    from reludsl.progress import progress_of_many
+
+    _refuse_unwritable(save)
+    _refuse_table(output)
+    with progress_of_many(not as_json) as monitor_for:
+        result = path(Path(spec), set=dict(grids), holdout=holdout, monitor_for=monitor_for, **options)
+    best = result.best_solution if save is not None else None
+    if best is not None:
+        best.network.save(save or "")
+    _report(result, output, as_json, result.to_json(save if best is not None else None))
+    if best is not None and not as_json:
+        click.echo(f"saved the best network to {save}")
+
+
+@cli.command("compare")
+@click.argument("spec", metavar="SPEC")
+@_options(_training, _target, _set)
+@click.option("--backends", metavar="NAMES", help="Only these backends, such as admm,cvxpy.")
+@_options(_test, _holdout, _split_seed, _time_limit, _table, _json)
+def _compare(
+    spec: str, overrides: Any, backends: str | None, output: str | None, as_json: bool, holdout: float, **options: Any
+) -> None:
+    """Solve the same program on every backend that takes it."""
+    _require_one_kind_of_test(options["test"], holdout)
+    from reludsl.api import compare
+    from reludsl.progress import progress_of_many
+
+    _refuse_table(output)
+    names = None if backends is None else [name.strip() for name in backends.split(",")]
+    with progress_of_many(not as_json) as monitor_for:
+        found = compare(
+            Path(spec), set=dict(overrides), backends=names, holdout=holdout, monitor_for=monitor_for, **options
+        )
+    _report(found, output, as_json, found.to_json())
+
+
+def _refuse_table(path: str | None) -> None:
+    from reludsl.tabulation import refuse_table
+
+    if path is not None:
+        refuse_table(path)
+
+
+def _report(result: PathResult | Comparison, output: str | None, as_json: bool, found: dict[str, Any]) -> None:
+    """Several solves: the table's file if one is wanted, and the result for people or for machines."""
+    from reludsl.tabulation import write_table
+
+    if output is not None:
+        write_table(output, result.table())
+    _show(result.warnings)
+    if as_json:
+        _print_json(found)
+    else:
+        click.echo(str(result))
+        if output is not None:
+            click.echo(f"wrote {output}")
 
 
 @cli.command("predict")
@@ -212,35 +308,52 @@ def _print_solution(rows: list[tuple[str, str]], output: str | None) -> None:
 def _predict(network: str, data: str, scores: bool, output: str | None, as_json: bool) -> None:
     """Predict with a saved network, one line a row.
 
-    When the data has the target, metrics follow on standard error.
+    Several outputs are a table with a header: the target's columns, or with --scores the labels of the classes. When
+    the data has the target, metrics follow on standard error.
     """
     from reludsl.api import load
     from reludsl.data.tables import read_table
 
     trained, table = load(network), read_table(data)
-    values = (trained.decision_function(table) if scores else trained.predict(table)).tolist()
+    values = trained.decision_function(table) if scores else trained.predict(table)
     metrics = None
     if trained.encoding.has_target(table):
         metrics = trained.metrics(trained.encoding.samples(table))
     if as_json:
-        _print_json({"predictions": values, "metrics": metrics})
+        _print_json({"predictions": values.tolist(), "metrics": metrics})
+        return
+    are_labels = trained.encoding.labels is not None and not scores
+    rows = [[_shown(entry, are_labels) for entry in row] for row in values.reshape(len(values), -1).tolist()]
+    whole = [_header(trained.encoding, scores), *rows]
+    if output is not None:
+        _write(output, _as_csv(whole))
+    elif values.ndim == 2:
+        click.echo(_as_csv(whole), nl=False)
     else:
-        are_labels = trained.encoding.labels is not None and not scores
-        shown = [f"{value:g}" if are_labels and isinstance(value, float) else str(value) for value in values]
-        if output is not None:
-            _write(output, _as_csv([trained.encoding.target, *shown]))
-        else:
-            click.echo("".join(f"{line}\n" for line in shown), nl=False)
-        if metrics is not None:
-            click.echo(", ".join(f"{name} {value:.4g}" for name, value in metrics.items()), err=True)
+        click.echo("".join(f"{line}\n" for (line,) in rows), nl=False)
+    if metrics is not None:
+        click.echo(", ".join(f"{name} {value:.4g}" for name, value in metrics.items()), err=True)
 
 
-def _as_csv(lines: list[str]) -> str:
-    """A table of one column."""
+def _header(encoding: Encoding, scores: bool) -> list[str]:
+    """The names of the columns of predictions, or of scores."""
+    if not encoding.several or (encoding.categorical and not scores):
+        return [encoding.target]
+    if encoding.labels is not None:
+        return [_shown(label, True) for label in encoding.labels]
+    return list(encoding.target_columns or (f"{encoding.target}_{k + 1}" for k in range(encoding.outputs)))
+
+
+def _shown(value: str | float, is_label: bool) -> str:
+    """A number in full, a label without the `.0` of a whole number."""
+    return str(value).removesuffix(".0") if is_label else str(value)
+
+
+def _as_csv(rows: list[list[str]]) -> str:
     import csv
 
     text = io.StringIO(newline="")
-    csv.writer(text, lineterminator="\n").writerows([line] for line in lines)
+    csv.writer(text, lineterminator="\n").writerows(rows)
     return text.getvalue()
 
 
@@ -275,7 +388,9 @@ def _fmt(specs: tuple[str, ...], only_check: bool) -> None:
 
 @cli.command("list")
 @click.argument("what", metavar="WHAT", type=str)
-def _list(what: str) -> None:
+@click.option("--matrix", is_flag=True, help="Of backends: what each of them takes, and why not the rest.")
+@_options(_json)
+def _list(what: str, matrix: bool, as_json: bool) -> None:
     """List what the language knows.
 
     WHAT is architectures, losses, regularizers, perturbations, formulations or backends.
@@ -285,9 +400,26 @@ def _list(what: str) -> None:
     sections = {section.plural: section for section in language().sections if section.plural}
     if what not in sections:
         raise click.BadParameter(f"choose from {', '.join(sections)}", param_hint="WHAT")
+    if matrix:
+        if what != "backends":
+            raise click.UsageError("--matrix goes with backends: reludsl list backends --matrix")
+        _list_support(as_json)
+        return
+    if as_json:
+        _print_json([{"name": kind.name, "summary": kind.summary} for kind in sections[what].kinds])
+        return
     width = max(len(kind.name) for kind in sections[what].kinds)
     for kind in sections[what].kinds:
         click.echo(f"{kind.name:<{width}}  {kind.summary}")
+
+
+def _list_support(as_json: bool) -> None:
+    from reludsl.support import as_object, matrix_text, support_matrix
+
+    if as_json:
+        _print_json(as_object(support_matrix()))
+    else:
+        click.echo(matrix_text(support_matrix()))
 
 
 def _show(diagnostics: Iterable[Diagnostic]) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from reludsl.choice import language
 from reludsl.codes import CODES
 from reludsl.reference import code_page, data_part, kind_page
+from reludsl.support import matrix_markdown, support_matrix
 
 _NOTE = "<!-- Made by `python -m reludsl.docs` from the registry: change the entries, not this page. -->"
 
@@ -21,7 +22,7 @@ _FAMILIES = {
 
 def pages() -> dict[str, str]:
     """The generated pages by their path under `docs/`."""
-    return {"language.md": language_page(), "diagnostics.md": diagnostics_page()}
+    return {"language.md": language_page(), "diagnostics.md": diagnostics_page(), "support.md": support_page()}
 
 
 def diagnostics_page() -> str:
@@ -31,6 +32,11 @@ def diagnostics_page() -> str:
         parts.append(f"# {family}")
         parts += [code_page(code) for code in CODES if code.startswith(letter)]
     return "\n\n".join(parts) + "\n"
+
+
+def support_page() -> str:
+    """What every backend takes, and why it refuses the rest."""
+    return "\n\n".join(["# What is supported", _NOTE, _MATRIX.strip(), matrix_markdown(support_matrix())]) + "\n"
 
 
 def language_page() -> str:
@@ -47,6 +53,18 @@ def language_page() -> str:
             parts.append(f"Without this section: `{section.name} {section.default}`.")
     return "\n\n".join(parts) + "\n"
 
+
+_MATRIX = """
+A row is the smallest spec that has what it names, and a cell what the compiler says to that spec and backend: `yes`
+where the backend solves it and writes standalone code for it, otherwise a number that leads to the reason and to what
+helps instead. A cell that names a [code](diagnostics.md) is refused by the language, whatever the backend; a plain
+`no` is this backend's own. `reludsl list backends --matrix` prints the same tables, with the backends that are
+installed, and with `--json` the specs too.
+
+Every `yes` is tested: the convex backends against the optimum of a program that is written down independently, descent
+against that optimum as a lower bound. Descent trains the network itself, so its `yes` promises a local solution, and
+of a formulation it takes no more than the gates.
+"""
 
 _STRUCTURE = """
 A spec is a text file, `.relu` by custom. Its first line names the edition; sections follow in any order. Everything

@@ -18,10 +18,11 @@ from reludsl.backend import Emitted
 from reludsl.data.scaling import learn_scaling
 from reludsl.files import write_atomically
 from reludsl.ir import NumpyVocabulary, Program, Source, Translator, helper_sources, program_unicode
+from reludsl.ir.assignments import assignments
 from reludsl.literals import literal
 from reludsl.lowering import Lowered
 from reludsl.model.model import Model
-from reludsl.model.problem import training_problem
+from reludsl.model.problem import one_hot, training_problem
 from reludsl.network_file import FORMAT, VERSION, write_network
 
 
@@ -32,31 +33,57 @@ def emit_script(model: Model, lowered: Lowered, emitted: Emitted, backend: str, 
         script_parts.read_data,
         script_parts.numbers,
         script_parts.input_matrix,
-        *((script_parts.encode_labels,) if model.target.binary else ()),
+        *_target_functions(model),
+        *((script_parts.sample_weights,) if model.weight is not None else ()),
         learn_scaling,
         *code.functions,
         *emitted.functions,
         write_atomically,
         write_network,
     )
-    objective, helpers = _objective(training_problem(model))
+    functions = _with_what_they_call(functions)
+    objective, helpers = _objective(training_problem(model).program())
     body = [
         _constants(model, identity),
-        *(_source(function) for function in dict.fromkeys(functions)),
+        *(_source(function) for function in functions),
         emitted.solve.strip(),
-        *helpers,
+        *(_source(helper) for helper in helpers),
         objective,
         _main(model, lowered),
         'if __name__ == "__main__":\n    main()',
     ]
-    text = "\n\n\n".join(body)
+    text = "\n\n\n".join(dict.fromkeys(body))  # helpers may be needed more than once
     imports = _imports(functions, emitted, text)
     return f"{_header(lowered, backend, identity)}\n\n{imports}\n\n{text}\n"
 
 
+def _with_what_they_call(functions: Iterable[Any]) -> tuple[Any, ...]:
+    """Functions and classes, followed by those of ours that they name, and so on; texts name nothing more."""
+    found: dict[Any, None] = {}
+    waiting = list(functions)
+    while waiting:
+        function = waiting.pop(0)
+        if function in found:
+            continue
+        found[function] = None
+        if isinstance(function, str):
+            continue
+        known = vars(inspect.getmodule(function))
+        names = (node.id for node in ast.walk(ast.parse(_source(function))) if isinstance(node, ast.Name))
+        named = (known[name] for name in dict.fromkeys(names) if name in known)
+        waiting += [
+            entry for entry in named if (inspect.isfunction(entry) or inspect.isclass(entry)) and _is_ours(entry)
+        ]
+    return tuple(found)
+
+
+def _is_ours(entry: Any) -> bool:
+    return str(entry.__module__).split(".")[0] == __name__.split(".")[0]
+
+
 def _source(function: Any) -> str:
     """The text of a function or class; texts are taken as they are."""
-    return function if isinstance(function, str) else inspect.getsource(function).strip()
+    return (function if isinstance(function, str) else inspect.getsource(function)).strip()
 
 
 def _header(lowered: Lowered, backend: str, identity: Mapping[str, Any]) -> str:
@@ -152,19 +179,32 @@ def _objective(problem: Program) -> tuple[str, tuple[str, ...]]:
     translate = Translator(NumpyVocabulary(), build, reserved=problem.names)
     terms = [(term.name, translate(term.expression).text) for term in problem.objective]
     sizes = [("n", "X.shape[0]")] if "n" in _names(terms) else []
-    assignments = [
+    values = [
         *sizes,
         *((constant.name or "", repr(constant.value)) for constant in problem.constants),
         *build.statements,
         *terms,
     ]
+    parameters = ", ".join(_needed(problem))
     lines = [
-        "def objective(X, y, U, b, alpha):",
-        '    """The training objective, not convex, of a network with weights U (d, m), b and alpha (m,)."""',
-        *(f"    {name} = {text}" for name, text in assignments),
+        f"def objective({parameters}):",
+        '    """The training objective, not convex, at the weights of a network."""',
+        *(f"    {name} = {text}" for value in values for name, text in assignments(*value)),
         f"    return {' + '.join(name for name, _ in terms)}",
     ]
     return "\n".join(lines), helper_sources(build.called)
+
+
+def _target_functions(model: Model) -> tuple[Any, ...]:
+    """What reads and encodes the target."""
+    match model.target.type:
+        case "binary":
+            return (script_parts.encode_labels,)
+        case "categorical":
+            return (script_parts.encode_classes,)
+        case "matrix":
+            return (script_parts.target_matrix,)
+    return ()
 
 
 def _names(terms: Iterable[tuple[str, str]]) -> set[str]:
@@ -175,12 +215,14 @@ def _names(terms: Iterable[tuple[str, str]]) -> set[str]:
 
 def _main(model: Model, lowered: Lowered) -> str:
     columns = None if model.input.selected is None else list(model.input.selected)
-    if model.target.binary:
-        target = f"y, labels = encode_labels(data, options.target, {literal(model.target.positive)})"
-    else:
-        target = "y, labels = numbers(data, options.target).reshape(-1), None"
+    y = "Y" if model.target.several else "y"
+    problem = training_problem(model).program()
     arguments = ", ".join(f"{data.name}={data.name}" for data in lowered.program.data)
     unpack = "\n".join(f'{variable.name} = point["{variable.name}"]' for variable in lowered.program.variables)
+    arrays = f"# The program's arrays.\n{lowered.code.arrays.rstrip()}\n\n" if lowered.code.arrays else ""
+    weights = f"omega = sample_weights(data, {literal(model.weight.name)})\n" if model.weight else ""
+    others = [] if model.weight is None else [model.weight.name]
+    others += list(model.target.selected or ())
     body = f"""parser = argparse.ArgumentParser(description="Trains a two-layer ReLU network through a convex program.")
 parser.add_argument("--data", required=True, metavar="FILE", help="a .csv or .npz file with the training data")
 parser.add_argument("--target", default={literal(model.target.name)}, metavar="COLUMN", help="the target's name in it")
@@ -189,38 +231,80 @@ options = parser.parse_args()
 
 # Data: the same columns, scaling and labels are stored with the network.
 data = read_data(options.data)
-raw, columns = input_matrix(data, {literal(model.input.name)}, {literal(columns)}, options.target)
-{target}
-input_offset, input_divisor = learn_scaling(raw, {literal(model.input.scale)})
-target_offset, target_divisor = learn_scaling(y, {literal(model.target.scale)})
+raw, columns = input_matrix(data, {literal(model.input.name)}, {literal(columns)}, [options.target, *{literal(others)}])
+{_target_text(model, y)}
+{weights}input_offset, input_divisor = learn_scaling(raw, {literal(model.input.scale)})
+target_offset, target_divisor = learn_scaling({y}, {literal(model.target.scale)})
 samples = X = (raw - input_offset) / input_divisor
-y = (y - target_offset) / target_divisor
+{y} = ({y} - target_offset) / target_divisor
 
-# The convex program's arrays.
-{lowered.code.arrays.rstrip()}
-
-started = time.perf_counter()
+{arrays}started = time.perf_counter()
 point, status = solve({arguments})
 seconds = time.perf_counter() - started
 
 # Back to a network.
 {unpack}
 {lowered.code.recover.rstrip()}
-value = objective(samples, y, hidden_weights, hidden_bias, output_weights)
-print(f"status {{status}}, objective {{value:.10g}}, {{len(output_weights)}} neurons, {{seconds:.2f}} s")
+value = objective({", ".join(_SCRIPT_NAMES.get(name, name) for name in _needed(problem))})
+print(f"status {{status}}, objective {{value:.10g}}, {{len(output_weights)}} hidden neurons, {{seconds:.2f}} s")
 
 if options.output:
     arrays = {{
         "hidden_weights": hidden_weights,
         "hidden_bias": hidden_bias,
-        "output_weights": output_weights,
-        "input_offset": input_offset,
+        "output_weights": output_weights.reshape(len(output_weights), np.size(output_bias)),
+        "output_bias": np.atleast_1d(output_bias),
+{_gates_text(model)}        "input_offset": input_offset,
         "input_divisor": input_divisor,
-        "target_offset": np.asarray(target_offset),
-        "target_divisor": np.asarray(target_divisor),
+        "target_offset": np.atleast_1d(target_offset),
+        "target_divisor": np.atleast_1d(target_divisor),
     }}
     described = {{"columns": columns, "target": options.target, "labels": labels}}
+    described |= {{"target_columns": {_target_columns(model)}, "weight": {_weight(model)}}}
     described["versions"] = {{"python": sys.version.split()[0], "numpy": np.__version__}}
     write_network(options.output, arrays, {{**ORIGIN, **described}})
     print(f"network saved to {{options.output}}")"""
     return 'def main():\n    """Reads the data, solves, reports, saves."""\n' + textwrap.indent(body, "    ")
+
+
+_SCRIPT_NAMES = {
+    "X": "samples",
+    "U": "hidden_weights",
+    "b": "hidden_bias",
+    "alpha": "output_weights",
+    "c0": "output_bias",
+    "G": "gates",
+    "g": "gate_bias",
+}
+"""What the network's arrays are called in a script, by their names in the training problem."""
+
+
+def _needed(problem: Program) -> list[str]:
+    """The data and variables of the training problem."""
+    return [*(data.name for data in problem.data), *(variable.name for variable in problem.variables)]
+
+
+def _target_text(model: Model, y: str) -> str:
+    """The statements that define the targets and `labels`."""
+    target = model.target
+    match target.type:
+        case "binary":
+            return f"y, labels = encode_labels(data, options.target, {literal(target.positive)})"
+        case "categorical":
+            return f"Y, labels = encode_classes(data, options.target, {one_hot(model)})"
+        case "matrix":
+            chosen = None if target.selected is None else list(target.selected)
+            return f"Y, labels = target_matrix(data, options.target, {literal(chosen)}), None"
+    return f"{y}, labels = numbers(data, options.target).reshape(-1), None"
+
+
+def _target_columns(model: Model) -> str:
+    return literal(None if model.target.selected is None else list(model.target.selected))
+
+
+def _weight(model: Model) -> str:
+    return literal(None if model.weight is None else model.weight.name)
+
+
+def _gates_text(model: Model) -> str:
+    return '        "gates": gates,\n        "gate_bias": gate_bias,\n' if model.activation.gated else ""

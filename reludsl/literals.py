@@ -13,6 +13,8 @@ def literal(value: object) -> str:
             return f'"{text[1:-1]}"' if text[0] == "'" and '"' not in value and "\\'" not in text else text
         case list():
             return f"[{', '.join(map(literal, value))}]"
+        case tuple():
+            return f"({', '.join(map(literal, value))}{',' if len(value) == 1 else ''})"
         case Mapping():
             return f"{{{', '.join(f'{literal(key)}: {literal(entry)}' for key, entry in value.items())}}}"
     return repr(value)

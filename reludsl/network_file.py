@@ -22,13 +22,17 @@ VERSION = 1
 ARRAYS = {
     "hidden_weights": ("d", "m"),
     "hidden_bias": ("m",),
-    "output_weights": ("m",),
+    "output_weights": ("m", "c"),
+    "output_bias": ("c",),
     "input_offset": ("d",),
     "input_divisor": ("d",),
-    "target_offset": (),
-    "target_divisor": (),
+    "target_offset": ("c",),
+    "target_divisor": ("c",),
 }
-"""The arrays of the file and their shapes: d inputs, m hidden neurons."""
+"""The arrays of every file and their shapes: d inputs, m hidden neurons, c outputs."""
+
+GATES = {"gates": ("d", "m"), "gate_bias": ("m",)}
+"""Those of gated neurons."""
 
 
 def write_network(path: str | os.PathLike[str], arrays: dict[str, np.ndarray], description: dict[str, object]) -> None:
@@ -61,7 +65,8 @@ def read_network(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], d
         remedy = f"this reludsl reads version {VERSION}; use a release that knows version {version}"
         raise _mistake("D322", f"the network file has version {version}", place, remedy)
     try:
-        arrays = {name: np.asarray(stored[name], dtype=float) for name in ARRAYS}
+        names = {**ARRAYS, **(GATES if "gates" in stored else {})}
+        arrays = {name: np.asarray(stored[name], dtype=float) for name in names}
     except KeyError as error:
         raise _damaged(place, f"it has no array `{error.args[0]}`") from None
     except ValueError as error:
@@ -83,7 +88,9 @@ def _description(text: np.ndarray | None) -> dict[str, Any] | None:
 
 def _check_arrays(arrays: dict[str, np.ndarray], place: DataPlace) -> None:
     sizes: dict[str, int] = {}
-    for name, axes in ARRAYS.items():
+    for name, axes in {**ARRAYS, **GATES}.items():
+        if name not in arrays:
+            continue
         array = arrays[name]
         if array.ndim != len(axes) or any(
             sizes.setdefault(axis, size) != size for axis, size in zip(axes, array.shape, strict=True)
@@ -92,7 +99,7 @@ def _check_arrays(arrays: dict[str, np.ndarray], place: DataPlace) -> None:
             raise _damaged(place, f"`{name}` has the shape {shape}, which does not fit the other arrays")
         if not np.isfinite(array).all():
             raise _damaged(place, f"`{name}` holds values that are not finite")
-    if (arrays["input_divisor"] == 0).any() or arrays["target_divisor"] == 0:
+    if (arrays["input_divisor"] == 0).any() or (arrays["target_divisor"] == 0).any():
         raise _damaged(place, "a scaling divides by zero")
 
 

@@ -76,6 +76,16 @@ class WordType:
 
 
 @dataclass(frozen=True)
+class ExpressionType:
+    """A formula in `variables` and hyperparameters, with functions that only the reader of the option knows."""
+
+    variables: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"an expression in {' and '.join(f'`{name}`' for name in self.variables)}"
+
+
+@dataclass(frozen=True)
 class Choice:
     """A word that an option may hold; with options of its own it is written `word(option = value)`."""
 
@@ -117,7 +127,7 @@ class UnionType:
         return ", or ".join(str(member) for member in self.members)
 
 
-OptionType = NumberType | TextType | WordType | ChoiceType | ListType | UnionType
+OptionType = NumberType | TextType | WordType | ExpressionType | ChoiceType | ListType | UnionType
 
 
 @dataclass(frozen=True)

@@ -89,9 +89,20 @@ class Compilation:
             require_convex(lowered.program)
         return lowered
 
+    @cached_property
+    def training(self) -> Lowered:
+        """The training problem as it is."""
+        from reludsl.lowering import TrainingProgram
+
+        return TrainingProgram(self.model)
+
     def backend(self, name: str | None = None) -> tuple[Backend, Settings, tuple[Decision, ...]]:
         """The backend that solves the program, its settings, and the defaults taken; see `choose_backend`."""
-        return choose_backend(self.lowered.program, self.model.solver, name)
+        return choose_backend(lambda backend: self.lowered_for(backend).program, self.model.solver, name)
+
+    def lowered_for(self, backend: Backend) -> Lowered:
+        """What a backend is given: the convex program, or the training problem itself."""
+        return self.training if backend.local else self.lowered
 
     def identity(self, decisions: tuple[Decision, ...] = ()) -> dict[str, Any]:
         """What a network and generated code say about their origin."""
@@ -100,7 +111,7 @@ class Compilation:
             "digest": "sha256:" + hashlib.sha256(self.source.text.encode()).hexdigest(),
             "hyperparameters": dict(self.model.hyperparameters),
             "versions": versions(),
-            "seed": getattr(self.model.formulation, "seed", "none"),
+            "seed": self.model.seed,
             "decisions": [str(decision) for decision in (*self.model.decisions, *decisions)],
         }
 
@@ -109,17 +120,19 @@ class Compilation:
         from reludsl.emission import emit_script
 
         backend, settings, decisions = self.backend(name)
-        emitted = backend.emit(self.lowered.program, settings)
-        return emit_script(self.model, self.lowered, emitted, backend.name, self.identity(decisions))
+        lowered = self.lowered_for(backend)
+        refuse_unusable(backend, settings, lowered.program, self.model.solver)
+        emitted = backend.emit(lowered.program, settings)
+        return emit_script(self.model, lowered, emitted, backend.name, self.identity(decisions))
 
     def bind(self, data: Any, **options: Any) -> Bound:
         """The model's data, see `data.binding.bind`; `data` and `test` are whatever `read_table` takes."""
-        from reludsl.data.binding import bind
+        from reludsl.data.binding import array_names, bind
         from reludsl.data.tables import read_table
 
         model = self.model
         with self._timed("bind"):
-            names = (model.input.name, options.get("target") or model.target.name)
+            names = array_names(model, options.get("target"))
             test = options.pop("test", None)
             held_out = None if test is None else read_table(test, names)
             return bind(model, read_table(data, names), test=held_out, **options)
@@ -130,17 +143,28 @@ class Compilation:
         backend_name: str | None = None,
         time_limit: float | None = None,
         monitor: Callable[[Progress], bool] = lambda progress: False,
+        after: Solution | None = None,
     ) -> Solution:
-        """Trains the network. Raises Mistakes, and NoSolution when the solver ends without an iterate."""
-        from reludsl.recovery import solution_of
+        """Trains the network. Raises Mistakes, and NoSolution when the solver ends without an iterate.
+
+        `after` is the solution of a similar spec on the same `bound`: what still holds of it is used again, and the
+        solver may start from where it ended.
+        """
+        from reludsl.recovery import shared_with, solution_of
 
         backend, settings, decisions = self.backend(backend_name)
-        refuse_unusable(backend, settings, self.model.solver)
+        lowered = self.lowered_for(backend)
+        refuse_unusable(backend, settings, lowered.program, self.model.solver)
         with self._timed("lower"):
-            instance = self.lowered.bind(bound.train)
+            earlier = shared_with(after, self.model, bound, backend.name)
+            instance = lowered.bind(bound.train) if earlier is None else earlier.instance
         with self._timed("solve"), interruptible() as interruption:
-            control = Control(time_limit, lambda progress: monitor(progress) or interruption.requested)
-            outcome = backend.solve(self.lowered.program, instance.arrays, settings, control)
+            control = Control(
+                time_limit,
+                lambda progress: monitor(progress) or interruption.requested,
+                None if earlier is None else earlier.start,
+            )
+            outcome = backend.solve(lowered.program, instance.arrays, settings, control)
         self.seconds["compile"] = outcome.compile_seconds
         self.seconds["solve"] -= outcome.compile_seconds
         if not outcome.has_point:
@@ -149,13 +173,13 @@ class Compilation:
             others = [
                 other.name
                 for other in backends().values()
-                if other.name != backend.name and not other.supports(self.lowered.program)
+                if other.name != backend.name and not other.supports(self.lowered_for(other).program)
             ]
             remedy = "try other options of the backend" + (f", or another backend: {listed(others)}" if others else "")
             notes = (outcome.message,) if outcome.message else ()
             raise NoSolution(Diagnostic(code, message, notes=notes, help=remedy), outcome)
         with self._timed("recover"):
-            solution = solution_of(self.model, self.lowered, bound, instance, outcome, backend.name)
+            solution = solution_of(self.model, lowered, bound, instance, outcome, backend.name)
         return replace(
             solution,
             network=replace(solution.network, description=self.identity()),

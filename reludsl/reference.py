@@ -11,7 +11,7 @@ from reludsl.diagnostics import Diagnostic, suggestion
 from reludsl.mistakes import Mistakes
 from reludsl.model.registry import Kind, Section
 from reludsl.model.values import shown_default
-from reludsl.options import ChoiceType, Option, UnionType
+from reludsl.options import Choice, ChoiceType, Option, UnionType
 
 
 def page(name: str) -> str | None:
@@ -54,16 +54,14 @@ def data_part() -> str:
     entries = language()
     parts = ["A declaration is `role name : type { options }`. A dimension is a name, or a number that is checked."]
     for role in entries.roles:
-        types = ", ".join(f"`{type_}`" for type_ in role.types)
-        parts.append(f"### Role `{role.name}`\n\nWritten {role.summary}. Types: {types}.")
-        if role.options:
-            parts.append(options_table(role.options))
+        needed = "" if role.required else " It may be left out."
+        parts.append(f"### Role `{role.name}`\n\nWritten {role.summary}.{needed}")
+        for name, options in role.types.items():
+            parts.append(f"As `{name}`:" if options else f"As `{name}`, without options.")
+            if options:
+                parts.append(options_table(options))
     for type_ in entries.types:
-        parts.append(
-            f"### Type `{type_.name}[{', '.join(type_.axes)}]`\n\n{type_.summary[:1].upper()}{type_.summary[1:]}."
-        )
-        if type_.options:
-            parts.append(options_table(type_.options))
+        parts.append(f"### Type `{type_}`\n\n{type_.summary[:1].upper()}{type_.summary[1:]}.")
     return "\n\n".join(parts)
 
 
@@ -98,7 +96,18 @@ def _choices(option: Option) -> str:
     """What each word of an option means."""
     members = option.type.members if isinstance(option.type, UnionType) else (option.type,)
     choices = [choice for member in members if isinstance(member, ChoiceType) for choice in member.choices]
-    return "".join(f"; `{choice.name}`: {choice.summary}" for choice in choices)
+    return "".join(f"; {_choice(choice)}" for choice in choices)
+
+
+def _choice(choice: Choice) -> str:
+    """A word and what it means, with its own options and their defaults."""
+    if not choice.options:
+        return f"`{choice.name}`: {choice.summary}"
+    given = [
+        option.name if option.required else f"{option.name} = {shown_default(option)}" for option in choice.options
+    ]
+    meanings = "; ".join(f"`{option.name}`: {option.summary}" for option in choice.options)
+    return f"`{choice.name}({', '.join(given)})`: {choice.summary} ({meanings})"
 
 
 def names() -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,9 @@ class Solution:
 
     `objective` is evaluated on the network itself, `program_objective` on the feasible point it was recovered from, and
     `violation` is how far the solver's own point was outside the cones, relative to its longest column. `bound` is a
-    proved lower bound on the optimum that its scope names, None where there is none.
+    proved lower bound on the optimum that its scope names, None where there is none. `neurons` is how many the
+    program's point had before they were merged and pruned to the network's `width`. `continuation` is for the next
+    solve of a similar spec.
     """
 
     status: Status
@@ -35,6 +37,7 @@ class Solution:
     bound: Bound | None
     meaning: Meaning
     network: Network
+    neurons: int
     patterns: Mapping[str, int]
     iterations: int | None
     primal_residual: float | None
@@ -45,6 +48,7 @@ class Solution:
     warnings: tuple[Diagnostic, ...] = ()
     message: str = ""
     history: tuple[Progress, ...] = field(default=(), repr=False)
+    continuation: object = field(default=None, repr=False)
 
     @property
     def width(self) -> int:
@@ -76,6 +80,7 @@ class Solution:
             else {"value": bound.value, "gap": bound.gap, "scope": bound.scope, "by": bound.by},
             "means": self.means,
             "width": self.width,
+            "neurons": self.neurons,
             "patterns": dict(self.patterns),
             "iterations": self.iterations,
             "seconds": {name: round(value, 6) for name, value in self.seconds.items()},
@@ -96,15 +101,12 @@ class Solution:
             ("objective", f"{self.objective:.8g}   of the network, {_MEANS[self.means]}"),
             (
                 "bound",
-                "no bound for this loss"
+                "no bound for this program"
                 if bound is None
                 else f"{bound.value:.8g}   relative gap {bound.gap:.2g}, scope: {bound.scope}, by {bound.by}",
             ),
             ("program objective", f"{self.program_objective:.8g}   cone violation {self.violation:.2g}"),
-            (
-                "network",
-                f"{self.width} neurons from {self.patterns['active']} active of {self.patterns['kept']} patterns",
-            ),
+            ("network", self._network_row()),
         ]
         for part, values in self.metrics.items():
             rows.append((part, ", ".join(f"{name} {value:.4g}" for name, value in values.items())))
@@ -117,6 +119,13 @@ class Solution:
         rows.append(("solver", ", ".join([self.backend, *count, *residuals])))
         rows.append(("seconds", ", ".join(f"{name} {value:.2f}" for name, value in self.seconds.items())))
         return rows
+
+    def _network_row(self) -> str:
+        pruned = f", pruned from {self.neurons}" if self.neurons > self.width else ""
+        drawn = "random neurons" if self.formulation == "random_features" else "patterns"
+        counts = self.patterns
+        active = f", from {counts['active']} active of {counts['kept']} {drawn}" if "active" in counts else ""
+        return f"{self.width} hidden neurons{pruned}{active}"
 
     def __str__(self) -> str:
         return self.summary()
@@ -150,5 +159,11 @@ _MEANS = {
     "equal": "the global optimum of the training problem to the solver's accuracy",
     "upper bound": "an upper bound on the global optimum",
     "lower bound": "a lower bound on the global optimum",
-    "local": "a local optimum",
+    "local": "local, an upper bound on the global optimum",
 }
+
+
+def common_warnings(solutions: Iterable[Solution]) -> tuple[Diagnostic, ...]:
+    """What several solutions warn of, each warning once, without how each solve ended (S4xx): their rows tell that."""
+    found = (warning for solution in solutions for warning in solution.warnings)
+    return tuple(dict.fromkeys(warning for warning in found if not warning.code.startswith("S4")))

@@ -8,6 +8,8 @@ from importlib.metadata import entry_points
 from reludsl.backend import Backend, Control, Outcome, Progress
 from reludsl.backends.admm import AdmmBackend
 from reludsl.backends.cvxpy import CvxpyBackend
+from reludsl.backends.descent import DescentBackend
+from reludsl.backends.newton import NewtonBackend
 
 __all__ = ["Backend", "Control", "Outcome", "Progress", "backends"]
 
@@ -15,7 +17,8 @@ __all__ = ["Backend", "Control", "Outcome", "Progress", "backends"]
 @cache
 def backends() -> dict[str, Backend]:
     """All backends by name, in the order in which they are preferred. Built-in names cannot be taken over."""
-    found: dict[str, Backend] = {backend.name: backend for backend in (AdmmBackend(), CvxpyBackend())}
+    built_in: tuple[Backend, ...] = (NewtonBackend(), AdmmBackend(), CvxpyBackend(), DescentBackend())
+    found = {backend.name: backend for backend in built_in}
     for entry in entry_points(group="reludsl.backends"):
         if entry.name not in found:
             found[entry.name] = entry.load()()

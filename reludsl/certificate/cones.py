@@ -1,47 +1,28 @@
-"""Projection onto the cones of activation patterns, K = {u : e_k x_kᵀu ≥ 0 for all k} with signs e_k = ±1.
-
-Π_K(c) = c + Aᵀλ, where A has the rows e_k x_k and λ ≥ 0 minimizes ‖c + Aᵀλ‖ (Moreau). Any λ ≥ 0 gives an upper bound
-‖c + Aᵀλ‖ on ‖Π_K(c)‖, so bounds that are built on these norms stay true when the least-squares solver is inexact.
-"""
+"""What a certificate asks of the cones of activation patterns: feasible blocks, and by how much others are outside."""
 
 from __future__ import annotations
 
 import numpy as np
-from scipy.optimize import nnls
+
+from reludsl.cones import ConeProjector
 
 
 class PatternCones:
-    """The cones of the patterns D (n, P) over the samples X (n, d). Rows are scaled to unit length: same cones."""
+    """The cones of the patterns D (n, P) over the samples X (n, d)."""
 
     def __init__(self, X: np.ndarray, D: np.ndarray) -> None:
-        lengths = np.linalg.norm(X, axis=1)
-        rows = lengths > 0
-        self._unit = X[rows] / lengths[rows, None]
-        self._signs = np.where(D[rows], 1.0, -1.0)
+        self.projector = ConeProjector(np.asarray(X, dtype=float), np.asarray(D, dtype=bool))
 
-    def project(self, column: np.ndarray, pattern: int) -> np.ndarray:
-        """Π_K(c) for a column (d,) and the index of its pattern; 0, which every cone holds, where NNLS fails."""
-        projected = self._with_multipliers(column, pattern)
-        return np.zeros_like(column) if projected is None else projected
+    def project(self, columns: np.ndarray) -> np.ndarray:
+        """The columns (d, P), one a pattern, projected onto their cones."""
+        count = columns.shape[1]
+        supports = self.projector.no_supports(count)
+        return self.projector.project(columns.T, np.arange(count), supports)[0].T
 
-    def norm_bound(self, column: np.ndarray, pattern: int) -> float:
-        """‖Π_K(c)‖, or where NNLS fails ‖c‖, which is no smaller."""
-        projected = self._with_multipliers(column, pattern)
-        return float(np.linalg.norm(column if projected is None else projected))
-
-    def _with_multipliers(self, column: np.ndarray, pattern: int) -> np.ndarray | None:
-        """c + Aᵀλ for the best λ ≥ 0 that is found; None when the iteration limit was met."""
-        A = self._signs[:, pattern, None] * self._unit
-        size = float(np.linalg.norm(column))
-        if size == 0.0 or (A @ column >= 0).all():
-            return column
-        try:
-            multipliers, _ = nnls(A.T, -column / size, maxiter=30 * sum(A.shape))
-        except RuntimeError:
-            return None
-        projected = column + size * (A.T @ multipliers)
-        # Below the rounding of the subtraction nothing is left but noise: the cone has no such direction.
-        return projected if np.linalg.norm(projected) > 1e-12 * size else np.zeros_like(column)
+    def norm_bounds(self, columns: np.ndarray, patterns: np.ndarray, threshold: float) -> np.ndarray:
+        """Bounds (m,) on the lengths of projections of columns (d, m), exact where they are above the threshold."""
+        supports = self.projector.no_supports(len(patterns))
+        return self.projector.project(columns.T, patterns, supports, threshold)[1]
 
     def violation(self, *blocks: np.ndarray) -> float:
         """The largest violation of blocks of columns (d, P), one a pattern, relative to the longest column of all.
@@ -51,5 +32,5 @@ class PatternCones:
         longest = max(float(np.linalg.norm(columns, axis=0).max(initial=0.0)) for columns in blocks)
         if longest == 0.0:
             return 0.0
-        worst = min(float((self._signs * (self._unit @ columns)).min(initial=0.0)) for columns in blocks)
-        return max(0.0, -worst / longest)
+        products = (self.projector.sides * (columns.T @ self.projector.unit.T) for columns in blocks)
+        return max(0.0, -min(float(product.min(initial=0.0)) for product in products) / longest)

@@ -1,8 +1,9 @@
 """The program's duality gap (`formulations.md`, section 7), and feasible points from infeasible ones.
 
-For the pattern program with L(f) = Σ ℓ(f_k, y_k) let g(z) be the largest ‖Π_K(±XᵀD_i z)‖ over all patterns. Every z
-with g(z) ≤ β bounds the optimum from below by −L*(−z), and z may be scaled to get there. Such a bound is weak
-duality: it holds whatever z is, so a poor solution can only make it loose.
+For a pattern program with loss L let g(z) be the largest ‖Π_K(±XᵀΓ_i z)‖ over all blocks, Π_K the projection onto the
+block's cone; without cones it is left out. Every z with g(z) ≤ β bounds the optimum from below by −L*(−z), and z may be
+scaled to get there. Output biases add their own condition on the sum of z. Such a bound is weak duality: it holds
+whatever z is, so a poor solution can only make it loose.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 
 from reludsl.certificate.cones import PatternCones
-from reludsl.ir import Program, objective
-from reludsl.ir.pattern_form import PatternForm
+from reludsl.ir import FeatureForm, PatternForm, Program, objective
+from reludsl.ir.pattern_problem import PatternProblem, as_columns, pattern_problem
 
 Scope = Literal["program", "global"]
 
@@ -45,36 +46,47 @@ def feasible_point(program: Program, arrays: Mapping[str, np.ndarray], point: Ma
 
     Noise is what the objective does not miss: of the blocks shorter than a share of the longest one, the share as large
     as it can be with the objective no worse than 1e-7 of itself. Where zero is better than all this, zero is given.
+    Programs of other forms have no cones to project onto: their point is taken as it is.
     """
-    form = PatternForm.of(program)
-    assert form is not None, "only pattern programs have cones to project onto"
-    cones = PatternCones(arrays[form.X.name], arrays[form.D.name])
-    blocks = {variable.name: np.asarray(point[variable.name], dtype=float) for variable in (form.V, form.W)}
-    violation = cones.violation(*blocks.values())
+    given = {name: np.asarray(array, dtype=float) for name, array in point.items()}
+    form = PatternForm.of(program) or FeatureForm.of(program)
+    if form is None:
+        return Feasible(given, float(objective(program, {**arrays, **given})), 0.0)
+    names = [form.a.name] if isinstance(form, FeatureForm) else [block.name for block in form.blocks]
+    blocks = {name: _as_blocks(given[name], form) for name in names}
     longest = max(float(np.linalg.norm(columns, axis=0).max(initial=0.0)) for columns in blocks.values())
-    projected = {
-        name: np.column_stack(
-            [
-                cones.project(column, i) if np.linalg.norm(column) > _NOISE[0] * longest else np.zeros_like(column)
-                for i, column in enumerate(columns.T)
-            ]
-        )
-        for name, columns in blocks.items()
-    }
+    violation = 0.0
+    if isinstance(form, PatternForm) and not form.activation.gated:
+        cones = PatternCones(np.asarray(arrays[form.X.name]), np.asarray(arrays[form.D.name]))
+        violation = cones.violation(*blocks.values())
+        blocks = {
+            name: cones.project(columns * (np.linalg.norm(columns, axis=0) > _NOISE[0] * longest))
+            for name, columns in blocks.items()
+        }
 
     def pruned(share: float) -> tuple[dict[str, np.ndarray], float]:
         kept = {
-            name: columns * (np.linalg.norm(columns, axis=0) > share * longest) for name, columns in projected.items()
+            name: (columns * (np.linalg.norm(columns, axis=0) > share * longest)).reshape(given[name].shape)
+            for name, columns in blocks.items()
         }
-        return kept, float(objective(program, {**arrays, **kept}))
+        whole = {**given, **kept}
+        return whole, float(objective(program, {**arrays, **whole}))
 
     candidates = [pruned(share) for share in _NOISE]
-    acceptable = candidates[0][1] * (1 + 1e-7)
+    acceptable = candidates[0][1] + 1e-7 * abs(candidates[0][1])
     best = next((candidate for candidate in reversed(candidates) if candidate[1] <= acceptable), candidates[0])
     zero = pruned(np.inf)
     chosen, value = zero if zero[1] < best[1] else best
     return Feasible(chosen, value, violation)
 
+
+def _as_blocks(array: np.ndarray, form: PatternForm | FeatureForm) -> np.ndarray:
+    """A block a column: every output weight of a feature is a block of its own."""
+    return array.reshape(1, -1) if isinstance(form, FeatureForm) else array
+
+
+_CLOSED = 1e-6
+"""A gap that no further dual point is asked to close."""
 
 _NOISE = (1e-6, 1e-5, 1e-4, 1e-3)
 
@@ -84,24 +96,31 @@ def dual_bound(
     arrays: Mapping[str, np.ndarray],
     feasible: Feasible,
     point: Mapping[str, np.ndarray] | None = None,
+    dual: np.ndarray | None = None,
     complete: bool = False,
 ) -> Bound | None:
-    """The best lower bound from the gradients at a feasible point and at the solver's own `point`.
+    """The best lower bound from the solver's `dual` point and the gradients at a feasible point and its own `point`.
 
-    The latter violates its cones a little, but its residual is often much nearer to the optimal one. `complete` says
-    that the program holds every pattern, so that the bound is on the non-convex problem. None for a loss with kinks,
-    where the gradient does not tell the dual point.
+    The solver's point violates its cones a little, but its residual is often much nearer to the optimal one. Gradients
+    tell dual points for differentiable losses only. `complete` says that the program holds every pattern, so that the
+    bound is on the non-convex problem. None where there is no dual point, and for penalties other than norms of whole
+    columns and ridges.
     """
-    form = PatternForm.of(program)
-    if form is None or not form.function.smooth:
+    problem = pattern_problem(program, arrays)
+    if problem is None or not problem.loss.has_prox or problem.l1 or problem.free:
         return None
-    X, D, y = (np.asarray(arrays[data.name], dtype=float) for data in (form.X, form.D, form.y))
-    values = []
-    for candidate in (feasible.point, feasible.point if point is None else point):
-        U = candidate[form.V.name] - candidate[form.W.name]
-        prediction = np.einsum("nd,nd->n", X, D @ U.T)
-        values.append(bound_from(form, X, D, y, dual_point(form, prediction, y)))
-    value = max(values)
+    candidates = [] if dual is None else [dual]
+    if problem.loss.smooth:
+        for candidate in (feasible.point, feasible.point if point is None else point):
+            predictions = problem.predictions(*as_columns(program, candidate))
+            candidates.append(-problem.loss_gradient(predictions))
+    value = -np.inf
+    for z in candidates:
+        value = max(value, bound_from(problem, z) / problem.scale)
+        if relative_gap(feasible.objective, value) <= _CLOSED:
+            break
+    if not np.isfinite(value):
+        return None
     gap = relative_gap(feasible.objective, value)
     return Bound(value, gap, "global", "enumeration") if complete else Bound(value, gap, "program", "duality")
 
@@ -111,47 +130,27 @@ def relative_gap(upper: float, lower: float) -> float:
     return max(0.0, upper - lower) / max(abs(upper), np.finfo(float).tiny)
 
 
-def dual_point(form: PatternForm, prediction: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """z = −∇L(f) (n,), the dual point that belongs to a prediction (n,)."""
-    scale = 1.0 / len(y) if form.mean else 1.0
-    if form.structure == "margin":
-        return -scale * y * form.function.derivative(y * prediction)
-    return -scale * form.function.derivative(prediction - y)
+def bound_from(problem: PatternProblem, z: np.ndarray) -> float:
+    """The best lower bound from the scalings of z (n, c) that are dual feasible. True for any z."""
+    z = problem.admissible(z)
+    prices = block_prices(problem, z)
+    with np.errstate(invalid="ignore"):  # it calculates with infinities where z leaves the domain
+        found = minimize_scalar(
+            lambda share: -problem.dual_value(z, prices, share), bounds=(0.0, 1.0), method="bounded"
+        )
+    # On the border of the domain rounding may decide that a point is outside: one just inside is as good.
+    return max(problem.dual_value(z, prices, share) for share in (0.0, float(found.x), 1.0 - 1e-12, 1.0))
 
 
-def bound_from(form: PatternForm, X: np.ndarray, D: np.ndarray, y: np.ndarray, z: np.ndarray) -> float:
-    """The best lower bound −L*(−tz) over the scalings t in [0, 1] that are dual feasible. True for any z (n,)."""
-    largest = largest_price(X, D, z, form.strength)
-    limit = 1.0 if largest <= form.strength else form.strength / largest
+def block_prices(problem: PatternProblem, z: np.ndarray) -> np.ndarray:
+    """Bounds on ‖Π_K(±XᵀΓ_i z_k)‖ for all blocks, exact where they are above what a block costs.
 
-    def dual_value(t: float) -> float:
-        return -conjugate_loss(form, y, -t * z)
-
-    found = minimize_scalar(lambda t: -dual_value(t), bounds=(0.0, limit), method="bounded")
-    return max(dual_value(0.0), dual_value(float(found.x)), dual_value(limit))
-
-
-def conjugate_loss(form: PatternForm, y: np.ndarray, s: np.ndarray) -> float:
-    """L*(s) for s (n,): Σ φ*(y_k s_k) for a margin loss, Σ ψ*(s_k) + s_k y_k for a distance loss; scaled for a mean."""
-    scale = 1.0 / len(y) if form.mean else 1.0
-    s = s / scale
-    if form.structure == "margin":
-        return scale * float(form.function.conjugate(y * s).sum())
-    return scale * float((form.function.conjugate(s) + s * y).sum())
-
-
-def largest_price(X: np.ndarray, D: np.ndarray, z: np.ndarray, threshold: float) -> float:
-    """g(z), the largest ‖Π_K(±XᵀD_i z)‖ over the patterns, or `threshold` when it is certainly no larger.
-
-    A block with ‖XᵀD_i z‖ ≤ threshold is skipped: projecting can only shorten it.
+    A block with ‖XᵀΓ_i z_k‖ ≤ group is not projected: that can only shorten it.
     """
-    cones = PatternCones(X, D)
-    columns = (X * z[:, None]).T @ D
-    largest = threshold
-    lengths = np.linalg.norm(columns, axis=0)
-    for i in np.argsort(-lengths):
-        if lengths[i] <= largest:
-            break
-        for sign in (1.0, -1.0):
-            largest = max(largest, cones.norm_bound(sign * columns[:, i], int(i)))
-    return largest
+    columns = problem.adjoint(z)
+    prices: np.ndarray = np.linalg.norm(columns, axis=0)
+    dear = np.flatnonzero(prices > problem.group)
+    if problem.masks is not None and len(dear):
+        cones = PatternCones(problem.X, problem.masks)
+        prices[dear] = cones.norm_bounds(columns[:, dear], dear % problem.masks.shape[1], problem.group)
+    return prices

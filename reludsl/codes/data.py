@@ -15,7 +15,7 @@ PAGES = (
         "D302",
         "unknown kind of data",
         """Data is a `.csv`, `.parquet` or `.npz` file, and in Python also a mapping of arrays, a pandas or polars
-DataFrame, or a tuple (X, y).
+DataFrame, or a tuple (X, y), with sample weights (X, y, weights).
 """,
     ),
     Code(
@@ -30,7 +30,8 @@ never runs code.
         "D304",
         "column or array not found",
         """The data has no column of this name. Names are compared to the letter. In a table the target is found by
-`--target` or by its declared name, the input takes all other columns unless `columns = [...]` lists some.
+`--target` or by its declared name, a target of several columns by `columns = [...]`, the weight by its declared name;
+the input takes all other columns unless `columns = [...]` lists some. Every column has one role.
 """,
     ),
     Code(
@@ -61,13 +62,14 @@ on.
     Code(
         "D309",
         "constant target",
-        """The target has the same value in every training row, so there is nothing to learn.
+        """The target, or a column of it, has the same value in every training row, so there is nothing to learn.
 """,
     ),
     Code(
         "D310",
         "labels outside the declared type",
-        """A binary target has two labels, and new data has those that the network was trained with.
+        """A binary target has two labels, a categorical one as many as its declaration says where that is a number, and
+new data has those that the network was trained with.
 """,
     ),
     Code(
@@ -94,7 +96,7 @@ Right:
     Code(
         "D313",
         "different numbers of rows",
-        """Every sample needs its input and its target.
+        """Every sample needs its input and its target, and with weights its weight.
 """,
     ),
     Code(
@@ -127,6 +129,38 @@ Right:
 """,
     ),
     Code(
+        "D317",
+        "class without training rows",
+        """A label stands in rows that are held out and in no other. The network then learns that no sample has it, and
+is wrong on those rows.
+""",
+    ),
+    Code(
+        "D318",
+        "gate without a direction",
+        """A file of gates holds one direction a row, a number for each input and a last one for the hidden bias. A row
+of zeros has no direction: its gate would be open on all data. A file whose first line holds numbers lacks the line with
+the names of its columns, and its first direction would be lost.
+
+Wrong:
+
+    g1,g2
+    0,0
+
+Right:
+
+    g1,g2
+    0.6,-0.8
+""",
+    ),
+    Code(
+        "D319",
+        "unusable weights",
+        """The weight of a sample says how much its loss counts. It is not negative, and some sample that is trained on
+has a positive one.
+""",
+    ),
+    Code(
         "D320",
         "not a network file",
         """The file is not there, or is not a network that reludsl wrote.
@@ -143,6 +177,22 @@ again, or copy the file again.
         "D322",
         "network file of another version",
         """The file was written by a release with another file format.
+""",
+    ),
+    Code(
+        "D323",
+        "guarantee that needs too much",
+        """The smallest number of random directions that a guarantee needs grows with the samples, and as `violation`
+shrinks (Campi, Garatti 2008): the dual of the program has a variable for every prediction. More directions than the
+message names are not drawn; a program with as many patterns would not fit into memory.
+
+Wrong:
+
+    formulation sampled { patterns = guarantee(violation = 1e-6, confidence = 0.99) }
+
+Right:
+
+    formulation sampled { patterns = guarantee(violation = 0.1, confidence = 0.99) }
 """,
     ),
     Code(

@@ -180,7 +180,8 @@ Right:
     Code(
         "C213",
         "arithmetic without a value",
-        """A division by zero, or a result too large for a floating-point number.
+        """A division by zero, the logarithm of a number that is not positive, or a result too large for a
+floating-point number.
 
 Wrong:
 
@@ -194,7 +195,9 @@ Right:
     Code(
         "C214",
         "loss and target do not fit",
-        """Margin losses are defined for labels −1 and +1, so they need a binary target.
+        """Margin losses are defined for labels −1 and +1, so they need a target that is `binary` or `categorical`.
+`cross_entropy` is defined for one of several classes. Other losses measure a distance of real numbers; `squared` does
+so for labels too.
 
 Wrong:
 
@@ -216,7 +219,7 @@ Right:
     Code(
         "C215",
         "unknown role",
-        """A declaration in `data` begins with the role of the array: `input` or `target`.
+        """A declaration in `data` begins with the role of the array: `input`, `target` or `weight`.
 
 Wrong:
 
@@ -230,11 +233,12 @@ Right:
     Code(
         "C216",
         "unknown or unfit type",
-        """An input is a `matrix`; a target is a `vector` of real numbers or `binary`.
+        """An input is a `matrix`; a target is a `vector` or a `matrix` of real numbers, `binary`, or `categorical`;
+weights of the samples are a `vector`.
 
 Wrong:
 
-    data { target y : matrix[n, d] }
+    data { target y : text[n] }
 
 Right:
 
@@ -258,7 +262,7 @@ Right:
     Code(
         "C218",
         "different numbers of rows",
-        """Input and target have one row a sample, so their first dimension is written the same.
+        """Input, target and weight have one row a sample, so their first dimension is written the same.
 
 Wrong:
 
@@ -278,7 +282,7 @@ Right:
     Code(
         "C219",
         "missing role",
-        """`data` declares exactly one `input` and one `target`.
+        """`data` declares exactly one `input` and one `target`. A `weight` may be left out.
 
 Wrong:
 
@@ -295,7 +299,8 @@ Right:
     Code(
         "C220",
         "override that cannot be applied",
-        """`--set name=value` replaces a hyperparameter that the spec defines, by a number or arithmetic.
+        """`--set name=value` replaces a hyperparameter that the spec defines, by a number or arithmetic. `reludsl path`
+takes a grid for at least one of them: `logspace(a, b, n)`, `linspace(a, b, n)`, `geomspace(a, b, n)` or a list.
 
 Wrong:
 
@@ -321,6 +326,155 @@ Right:
 """,
     ),
     Code(
+        "C222",
+        "target of several outputs",
+        """A matrix has an output for each of its columns, a categorical target one for each class. The architecture
+says what hidden neurons they have: `outputs = separate` gives each output its own, and with that the convex program
+is exactly equivalent.
+
+Wrong:
+
+    data {
+      input  X : matrix[n, d]
+      target Y : matrix[n, c]
+    }
+    architecture two_layer
+
+Right:
+
+    data {
+      input  X : matrix[n, d]
+      target Y : matrix[n, c]
+    }
+    architecture two_layer { outputs = separate }
+""",
+    ),
+    Code(
+        "C223",
+        "shared hidden neurons",
+        """Several outputs over the same hidden neurons have a convex program over completely positive matrices (Sahiner
+et al. 2021), which this version does not have. With neurons of their own they are trained exactly. The number of
+outputs is that of the target.
+
+Wrong:
+
+    architecture two_layer { outputs = shared }
+
+Right:
+
+    architecture two_layer { outputs = separate }
+""",
+    ),
+    Code(
+        "C224",
+        "separate outputs of one",
+        """A target of type `vector` or `binary` has one value a sample, and so the network has one output.
+
+Wrong:
+
+    data {
+      input  X : matrix[n, d]
+      target y : vector[n]
+    }
+    architecture two_layer { outputs = separate }
+
+Right:
+
+    data {
+      input  X : matrix[n, d]
+      target y : vector[n]
+    }
+    architecture two_layer
+""",
+    ),
+    Code(
+        "C225",
+        "regularizer that steps do not take",
+        """A neuron of the activation `threshold` is a step, and the Euclidean norm of its weights and bias is its
+height. The convex program knows the heights alone, so it takes the penalties that are proportional to them:
+`weight_decay` and `path_norm`, biases included.
+
+Wrong:
+
+    architecture two_layer { activation = threshold }
+    regularizer l1 { strength = 1e-3 }
+
+Right:
+
+    architecture two_layer { activation = threshold }
+    regularizer path_norm { strength = 1e-3 }
+""",
+    ),
+    Code(
+        "C226",
+        "activation that cannot be gated",
+        """`formulation gated` trains neurons that are linear where their gates are open and 0 elsewhere: gated ReLU.
+Other activations have no such counterpart.
+
+Wrong:
+
+    architecture two_layer { activation = absolute }
+    formulation gated
+
+Right:
+
+    architecture two_layer { activation = relu }
+    formulation gated
+""",
+    ),
+    Code(
+        "C227",
+        "gates for random features",
+        """`formulation random_features` draws the weights of the hidden neurons, and these decide where a neuron is
+active. The neurons of `gated_relu` have fixed gates that decide it, and weights that are trained.
+
+Wrong:
+
+    architecture two_layer { activation = gated_relu }
+    formulation random_features
+
+Right:
+
+    architecture two_layer { activation = gated_relu }
+    formulation gated
+""",
+    ),
+    Code(
+        "C228",
+        "regularizer that random features do not take",
+        """The neurons of `formulation random_features` keep the weights with which they are drawn, and a penalty
+becomes one of absolute output weights. `l2` counts their squares.
+
+Wrong:
+
+    regularizer l2 { strength = 1e-3 }
+    formulation random_features
+
+Right:
+
+    regularizer weight_decay { strength = 1e-3 }
+    formulation random_features
+""",
+    ),
+    Code(
+        "C229",
+        "weight decays that differ about biases",
+        """A neuron's weight decay is least when its weights are balanced, and is then a norm of the neuron, which is
+what the convex program penalizes. Of two weight decays of which one counts the hidden bias, each would balance the
+neuron in another way; together they are no norm. The other regularizers do not depend on the balance: they mix freely.
+
+Wrong:
+
+    regularizer weight_decay { strength = 0.1 }
+    regularizer weight_decay { strength = 0.1, biases = free }
+
+Right:
+
+    regularizer weight_decay { strength = 0.1 }
+    regularizer path_norm    { strength = 0.1, biases = free }
+""",
+    ),
+    Code(
         "C230",
         "backend cannot take the program",
         """A backend declares what it supports, and the refusal comes before anything is solved. The message gives the
@@ -328,12 +482,12 @@ reasons and names backends that take the program.
 
 Wrong:
 
-    loss hinge
+    loss custom { expression = exp(abs(f - y)) }
     solver admm
 
 Right:
 
-    loss hinge
+    loss custom { expression = exp(abs(f - y)) }
     solver cvxpy
 """,
     ),
@@ -369,15 +523,147 @@ Right:
         "C233",
         "backend that cannot be used this way",
         """A backend's options name something that this machine does not have, such as a solver that CVXPY does not find
-installed.
+installed, or do not go together, or do not suit the loss. The notes say which.
 
 Wrong:
 
     solver cvxpy { method = nosuchsolver }
+    solver admm { dual_step = 1.5 }
 
 Right:
 
     solver cvxpy { method = clarabel }
+    solver admm { dual_step = 1.5, relaxation = 1 }
+""",
+    ),
+    Code(
+        "C240",
+        "unknown function",
+        """The expression of `loss custom` knows the functions that `reludsl explain custom` lists, and no others: what
+is made of these can be proved convex. The grids of `reludsl path` are `logspace`, `linspace` and `geomspace`.
+
+Wrong:
+
+    loss custom { expression = relu(1 - y * f) }
+
+Right:
+
+    loss custom { expression = pos(1 - y * f) }
+""",
+    ),
+    Code(
+        "C241",
+        "wrong arguments of a function",
+        """A function takes a fixed number of arguments, or any number from a smallest one on. They are told apart by
+their order and have no names.
+
+Wrong:
+
+    loss custom { expression = huber(f - y) }
+
+Right:
+
+    loss custom { expression = huber(f - y, 0.5) }
+""",
+    ),
+    Code(
+        "C242",
+        "loss that is not provably convex",
+        """A loss has to be convex in the prediction `f`, or the training problem has no convex form. It is proved by
+the rules of disciplined convex programming, from the inside out:
+
+- numbers, hyperparameters and `y` are constants; `f` is affine;
+- a sum of convex parts is convex, and so is one times a constant that is never negative;
+- `abs`, `pos`, `max`, `square`, `exp`, `logistic`, `huber` and `norm` are convex, `min` and `log` are concave;
+- a convex function of an affine argument is convex. Of a convex argument it is convex where it never decreases: `pos`,
+  `max`, `exp` and `logistic` never do; `abs`, `square`, `huber` and `norm` do not on arguments that are never negative.
+
+What is underlined is the innermost part that has no such proof, though it may be convex all the same: `f * f` is not
+known to be a square, as both factors could be anything.
+
+Wrong:
+
+    loss custom { expression = (f - y) * (f - y) }
+
+Right:
+
+    loss custom { expression = square(f - y) }
+""",
+    ),
+    Code(
+        "C243",
+        "loss without the prediction",
+        """The expression of `loss custom` does not hold `f`, so nothing could be trained by it.
+
+Wrong:
+
+    loss custom { expression = square(y) }
+
+Right:
+
+    loss custom { expression = square(f - y) }
+""",
+    ),
+    Code(
+        "C244",
+        "unknown name in an expression",
+        """The names in the expression of `loss custom` are `f` for the prediction, `y` for the target, whatever the
+data are called, and those of hyperparameters.
+
+Wrong:
+
+    loss custom { expression = gamma * abs(f - y) }
+
+Right:
+
+    hyperparameters { gamma = 2 }
+    loss custom { expression = gamma * abs(f - y) }
+""",
+    ),
+    Code(
+        "C245",
+        "operand that is not a number",
+        """A text or a list stands where an expression needs a number, a name or a function.
+
+Wrong:
+
+    loss custom { expression = norm([f - y, 1]) }
+
+Right:
+
+    loss custom { expression = norm(f - y, 1) }
+""",
+    ),
+    Code(
+        "C246",
+        "parameter that is not a positive number",
+        """The last argument of `huber` is the size from which on it grows linearly: a positive number, made of numbers
+and hyperparameters, and the same for all samples.
+
+Wrong:
+
+    loss custom { expression = huber(f - y, y) }
+
+Right:
+
+    loss custom { expression = huber(f - y, 0.5) }
+""",
+    ),
+    Code(
+        "C247",
+        "hyperparameter with a name that is taken",
+        """In the expression of `loss custom`, `f` is the prediction and `y` the target. A hyperparameter of the same
+name would be silently passed over.
+
+Wrong:
+
+    hyperparameters { y = 2 }
+    loss custom { expression = y * abs(f) }
+
+Right:
+
+    hyperparameters { slope = 2 }
+    loss custom { expression = slope * abs(f) }
 """,
     ),
     Code(

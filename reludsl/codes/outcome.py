@@ -27,4 +27,15 @@ feasible, so this is numerical trouble: scale the data, choose another backend, 
 once.
 """,
     ),
+    Code(
+        "S404",
+        "the network is wider than wanted",
+        """`width = N` states the greatest number of hidden neurons that is wanted. The convex program decides how many
+its optimum has; after solving, neurons are merged and pruned to as few as give the same predictions, and then the
+number is checked. The network is returned all the same: the convex program bounds no width, and of the networks that
+its patterns allow none has a smaller objective.
+
+A stronger regularizer leaves fewer neurons. `solver descent` trains exactly N, to a local optimum.
+""",
+    ),
 )

@@ -47,8 +47,8 @@ class Table:
 def read_table(data: Any, names: tuple[str, ...] = ()) -> Table:
     """A table from a path (`.npz`, `.csv`, `.parquet`), a mapping of arrays, a pandas or polars frame, or a tuple.
 
-    The arrays of a tuple, such as (X, y), get `names` in turn. Raises Mistakes (D301 to D303, D308, D314) when the data
-    cannot be read.
+    The arrays of a tuple, (X, y) or (X, y, weights), get `names` in turn. Raises Mistakes (D301 to D303, D308, D314)
+    when the data cannot be read.
     """
     if isinstance(data, Table):
         return data
@@ -56,15 +56,16 @@ def read_table(data: Any, names: tuple[str, ...] = ()) -> Table:
         return _read_file(Path(data))
     if isinstance(data, Mapping):
         return _of_mapping(data)
-    if isinstance(data, tuple) and len(data) == len(names):
-        return Table("data", {name: _array(value) for name, value in zip(names, data, strict=True)}, columnar=False)
+    if isinstance(data, tuple) and 2 <= len(data) <= len(names):
+        return Table("data", {name: _array(value) for name, value in zip(names, data, strict=False)}, columnar=False)
     if hasattr(data, "columns") and hasattr(data, "__getitem__"):
         return _of_frame(data)
     raise _mistake(
         "D302",
         f"data of type `{type(data).__name__}` cannot be read",
         None,
-        "give a path, a mapping of arrays, a pandas or polars DataFrame, or a pair (X, y)",
+        "give a path, a mapping of arrays, a pandas or polars DataFrame, or a tuple (X, y)"
+        + (" or (X, y, weights)" if len(names) > 2 else ""),
     )
 
 

@@ -12,8 +12,11 @@
 Importing this package does not import NumPy; evaluation does.
 """
 
+from reludsl.ir.activation import Activation
 from reludsl.ir.attributes import Curvature, Monotonicity, Rule, Sign
 from reludsl.ir.builders import Builder, Code, Objects, Source
+from reludsl.ir.custom_loss import CustomLoss
+from reludsl.ir.derivative import derivative
 from reludsl.ir.dims import ONE, Dim, Shape, ShapeError, as_dim, as_shape, sizes
 from reludsl.ir.display import program_latex, program_unicode
 from reludsl.ir.evaluation import BindingError, evaluate, infer_sizes, objective, violations
@@ -33,10 +36,12 @@ from reludsl.ir.expression import (
     Variable,
     as_expression,
 )
+from reludsl.ir.feature_form import FeatureForm
 from reludsl.ir.functions import (
     Apply,
     Elementwise,
     Huber,
+    Hypot,
     LogSumExp,
     Max,
     Maximum,
@@ -52,9 +57,12 @@ from reludsl.ir.functions import (
     pos,
     sqrt,
     square,
+    step,
 )
 from reludsl.ir.mathematics import latex, unicode
 from reludsl.ir.numpy_vocabulary import NumpyVocabulary, helper_sources, numpy_namespace
+from reludsl.ir.pattern_form import PatternForm
+from reludsl.ir.penalty import BlockPenalty, Penalty
 from reludsl.ir.program import (
     Constraint,
     Nonnegative,
@@ -66,34 +74,46 @@ from reludsl.ir.program import (
     total,
     walk,
 )
+from reludsl.ir.sample_loss import CrossEntropy, Distance, Margin, SampleLoss
 from reludsl.ir.scalar import ScalarFunction, array_functions
 from reludsl.ir.structure import Block, Diagonal, Expand, Slice, Sum, Trace, Transpose, column, row
+from reludsl.ir.substitution import substitute
 from reludsl.ir.symmetry import is_symmetric
 from reludsl.ir.text import expression_text, program_text
+from reludsl.ir.training_form import TrainingForm
 from reludsl.ir.translate import Translator, Untranslatable, Vocabulary, axis_keyword, chained
-from reludsl.ir.verifier import NotConvex, Violation, require_convex, verify
+from reludsl.ir.verifier import Fault, NotConvex, Violation, find_fault, require_convex, verify
 
 __all__ = [
     "ONE",
+    "Activation",
     "Add",
     "Apply",
     "BindingError",
     "Block",
+    "BlockPenalty",
     "Builder",
     "Code",
     "Constant",
     "Constraint",
+    "CrossEntropy",
     "Curvature",
+    "CustomLoss",
     "Data",
     "Diagonal",
     "Dim",
+    "Distance",
     "Divide",
     "Elementwise",
     "Expand",
     "Expression",
+    "Fault",
+    "FeatureForm",
     "Full",
     "Huber",
+    "Hypot",
     "LogSumExp",
+    "Margin",
     "MatMul",
     "Max",
     "Maximum",
@@ -107,9 +127,12 @@ __all__ = [
     "NotConvex",
     "NumpyVocabulary",
     "Objects",
+    "PatternForm",
+    "Penalty",
     "Placeholder",
     "Program",
     "Rule",
+    "SampleLoss",
     "ScalarFunction",
     "SecondOrder",
     "Semidefinite",
@@ -123,6 +146,7 @@ __all__ = [
     "SumSquares",
     "Term",
     "Trace",
+    "TrainingForm",
     "Translator",
     "Transpose",
     "Untranslatable",
@@ -138,10 +162,12 @@ __all__ = [
     "axis_keyword",
     "chained",
     "column",
+    "derivative",
     "entropy",
     "evaluate",
     "exp",
     "expression_text",
+    "find_fault",
     "helper_sources",
     "infer_sizes",
     "is_symmetric",
@@ -160,6 +186,8 @@ __all__ = [
     "sizes",
     "sqrt",
     "square",
+    "step",
+    "substitute",
     "total",
     "unicode",
     "verify",

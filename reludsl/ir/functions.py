@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _CONVEX, _CONCAVE = Curvature.CONVEX, Curvature.CONCAVE
 _INCREASING, _DECREASING, _NEITHER = Monotonicity
 
-Operation = Literal["abs", "pos", "neg", "square", "exp", "log", "logistic", "sqrt", "entropy"]
+Operation = Literal["abs", "pos", "neg", "square", "exp", "log", "logistic", "sqrt", "entropy", "step"]
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,7 @@ OPERATIONS: Final[Mapping[Operation, _Known]] = MappingProxyType(
         "logistic": _Known(_CONVEX, _INCREASING),  # log(1 + exp(x))
         "sqrt": _Known(_CONCAVE, _INCREASING),
         "entropy": _Known(_CONCAVE, _NEITHER, Sign.UNKNOWN),  # -x log(x), 0 at 0
+        "step": _Known(Curvature.UNKNOWN, _INCREASING),  # 1 where x >= 0, 0 elsewhere
     }
 )
 
@@ -150,6 +151,29 @@ class Minimum(Expression):
     @property
     def rule(self) -> Rule:
         return Rule(_CONCAVE, (_INCREASING,) * len(self.terms))
+
+
+@dataclass(frozen=True)
+class Hypot(Expression):
+    """The Euclidean norm of several expressions taken as one vector, entry by entry."""
+
+    terms: tuple[Expression, ...]
+
+    @property
+    def arguments(self) -> tuple[Expression, ...]:
+        return self.terms
+
+    @cached_property
+    def shape(self) -> Shape:
+        return common_shape(self.terms)
+
+    @cached_property
+    def sign(self) -> Sign:
+        return Sign.NONNEGATIVE
+
+    @property
+    def rule(self) -> Rule:
+        return Rule(_CONVEX, tuple(Monotonicity.along(term.sign) for term in self.terms))
 
 
 @dataclass(frozen=True)
@@ -304,3 +328,8 @@ def sqrt(x: Expression) -> Expression:
 def entropy(x: Expression) -> Expression:
     """-x log(x)"""
     return Elementwise("entropy", x)
+
+
+def step(x: Expression) -> Expression:
+    """1 where x >= 0, 0 elsewhere: neither convex nor concave"""
+    return Elementwise("step", x)

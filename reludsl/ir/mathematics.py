@@ -33,6 +33,7 @@ from reludsl.ir.functions import (
     Apply,
     Elementwise,
     Huber,
+    Hypot,
     LogSumExp,
     Max,
     Maximum,
@@ -139,10 +140,12 @@ class Mathematician:
                 return Piece(spell.transposed(self._enclosed(piece, _ATOM)), _POWER) if lying else piece
             case Norm() | Sum() | Max() | LogSumExp():
                 return self._reduction(node, view)
+            case SumSquares(inside) if not inside.shape:
+                return Piece(spell.squared(self._held(inside, view, _ATOM)), _POWER)
             case SumSquares(inside):
                 order = "F" if len(inside.shape) == 2 else "2"
                 return Piece(spell.squared(spell.norm(self.write(inside), order)), _POWER)
-            case Elementwise() | Huber() | Maximum() | Minimum():
+            case Elementwise() | Huber() | Maximum() | Minimum() | Hypot():
                 return self._function(node, view)
             case Diagonal() | Slice() | Block():
                 return self._arrangement(node, view)
@@ -178,8 +181,8 @@ class Mathematician:
 
     def _multiplied(self, left: Piece, right: Piece) -> Piece:
         if not (left.scalar or right.scalar):
-            before = self._enclosed(left, _ATOM if left.level != _HADAMARD else _HADAMARD)
-            return Piece(f"{before} {self._notation.hadamard} {self._enclosed(right, _ATOM)}", _HADAMARD)
+            before = self._enclosed(left, _POWER if left.level != _HADAMARD else _HADAMARD)
+            return Piece(f"{before} {self._notation.hadamard} {self._enclosed(right, _POWER)}", _HADAMARD)
         if right.scalar and not left.scalar:
             left, right = right, left
         if left.text == "1":
@@ -237,7 +240,7 @@ class Mathematician:
                     return Piece(f"{spell.operator('max', runs)} {self._enclosed(body, _BIG)}", _BIG)
         return Piece(f"{total} {self._enclosed(body, _BIG)}", _BIG) if runs else body
 
-    def _function(self, node: Elementwise | Huber | Maximum | Minimum, view: View) -> Piece:
+    def _function(self, node: Elementwise | Huber | Maximum | Minimum | Hypot, view: View) -> Piece:
         spell = self._notation
         pieces = [self._piece(argument, _adapted(view, argument.shape)) for argument in node.arguments]
         texts = [piece.text for piece in pieces]
@@ -246,6 +249,8 @@ class Mathematician:
                 return Piece(spell.function("max", *texts))
             case Minimum():
                 return Piece(spell.function("min", *texts))
+            case Hypot():
+                return Piece(spell.norm(spell.parenthesised(", ".join(texts)), "2"))
             case Huber():
                 return Piece(spell.function(f"H_{texts[1]}", texts[0]))
         (x,), (text,) = pieces, texts
@@ -264,6 +269,8 @@ class Mathematician:
                 return Piece(spell.function("log", f"1 + {spell.function('exp', text)}"))
             case "sqrt":
                 return Piece(spell.root(text))
+            case "step":
+                return Piece(spell.indicator(text))
             case "entropy":
                 return Piece(f"{spell.minus}{self._enclosed(x, _PRODUCT)} {spell.function('log', text)}", _SUM)
 
@@ -310,7 +317,7 @@ def natural_view(expression: Expression) -> tuple[Dim | None, ...]:
         case (rows, columns):
             return (rows if 1 in expanded else None, columns if 0 in expanded else None)
         case (size,):
-            pointed = Elementwise | Huber | Maximum | Minimum | Norm | Max | LogSumExp
+            pointed = Elementwise | Huber | Maximum | Minimum | Hypot | Norm | Max | LogSumExp
             return (size if any(isinstance(node, pointed) for node in _outside_names(expression)) else None,)
     return ()
 

@@ -81,6 +81,10 @@ class Notation(ABC):
     def root(self, text: str) -> str: ...
 
     @abstractmethod
+    def indicator(self, text: str) -> str:
+        """1 where the text is at least 0, 0 elsewhere."""
+
+    @abstractmethod
     def squared(self, text: str) -> str: ...
 
     @abstractmethod
@@ -115,7 +119,7 @@ class Unicode(Notation):
     fractions_enclose = False
 
     def symbol(self, name: str) -> str:
-        base, _, rest = name.partition("_")
+        base, rest = _parted(name)
         base = _GREEK.get(base, base)
         if not rest:
             return base
@@ -153,6 +157,9 @@ class Unicode(Notation):
 
     def root(self, text: str) -> str:
         return f"√({text})" if len(text) > 1 else f"√{text}"
+
+    def indicator(self, text: str) -> str:
+        return f"1[{text} ≥ 0]"
 
     def squared(self, text: str) -> str:
         return f"{text}²"
@@ -192,7 +199,7 @@ class Latex(Notation):
     fractions_enclose = True
 
     def symbol(self, name: str) -> str:
-        base, _, rest = name.partition("_")
+        base, rest = _parted(name)
         text = self._word(base)
         return f"{text}_{{{self._word(rest) if len(rest) == 1 else self._upright(rest)}}}" if rest else text
 
@@ -259,6 +266,9 @@ class Latex(Notation):
     def root(self, text: str) -> str:
         return rf"\sqrt{{{text}}}"
 
+    def indicator(self, text: str) -> str:
+        return rf"\mathbf{{1}}[{text} \ge 0]"
+
     def squared(self, text: str) -> str:
         return f"{text}^2"
 
@@ -281,6 +291,13 @@ class Latex(Notation):
 
     def words(self, text: str) -> str:
         return rf"\quad \text{{{text} }}"
+
+
+def _parted(name: str) -> tuple[str, str]:
+    """The letter and its index: `beta_free` is β with the index `free`, `c0` is c with 0."""
+    base, _, rest = name.partition("_")
+    letter = base.rstrip("0123456789")
+    return (letter, base[len(letter) :]) if letter and not rest else (base, rest)
 
 
 def _all_in(text: str, table: Mapping[int, int]) -> bool:

@@ -12,6 +12,11 @@ def entropy(x: np.ndarray) -> np.ndarray:
     return np.where(x < 0, -np.inf, -inside * np.log(inside))
 
 
+def step(x: np.ndarray) -> np.ndarray:
+    """1 where x >= 0, 0 elsewhere."""
+    return np.where(x >= 0, 1.0, 0.0)
+
+
 def huber(x: np.ndarray, threshold: float) -> np.ndarray:
     """x²/2 up to the threshold in size, a straight line beyond."""
     clipped = np.minimum(np.abs(x), threshold)

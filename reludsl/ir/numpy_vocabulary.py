@@ -14,6 +14,7 @@ from reludsl.ir.expression import Expression, Full
 from reludsl.ir.functions import (
     Elementwise,
     Huber,
+    Hypot,
     LogSumExp,
     Max,
     Maximum,
@@ -41,6 +42,8 @@ class NumpyVocabulary(Vocabulary):
                 return chained("np.maximum", parts, build)
             case Minimum(), _:
                 return chained("np.minimum", parts, build)
+            case Hypot(), _:
+                return chained("np.hypot", parts, build)
             case Sum(_, axis), (x,):
                 return build.call("np.sum", x, **axis_keyword(axis))
             case Max(_, axis), (x,):
@@ -80,8 +83,8 @@ def _elementwise(operation: Operation, x: T, build: Builder[T]) -> T:
             return build.call("np.maximum", build.prefix("-", x), 0)
         case "logistic":
             return build.call("np.logaddexp", 0, x)  # does not overflow
-        case "entropy":
-            return build.call("entropy", x)
+        case "entropy" | "step":
+            return build.call(operation, x)
     raise Untranslatable(operation)
 
 
@@ -106,7 +109,7 @@ def numpy_namespace() -> Mapping[str, Any]:
 
     from reludsl.ir import numpy_helpers
 
-    return {"np": numpy, "entropy": numpy_helpers.entropy, "huber": numpy_helpers.huber}
+    return {"np": numpy, "entropy": numpy_helpers.entropy, "huber": numpy_helpers.huber, "step": numpy_helpers.step}
 
 
 def helper_sources(called: Iterable[str]) -> tuple[str, ...]:

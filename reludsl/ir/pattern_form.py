@@ -1,87 +1,119 @@
 """The pattern program as a form: built by the lowering, recognized by whoever has a fast method for it.
 
-    minimize    Σ_k ℓ(f_k, y_k) + β Σ_i (‖v_i‖ + ‖w_i‖),   f = Σ_i D_i X (v_i − w_i)
+    minimize    Σ_k ℓ(f_k, y_k) + β Σ_i (‖v_i‖ + ‖w_i‖),   f = Σ_i Γ_i X (v_i − w_i)
     subject to  E_i X v_i ≥ 0,  E_i X w_i ≥ 0,             E_i = 2 D_i − I
 
 (Pilanci, Ergen 2020; Bai, Gautam, Sojoudi 2022, equation 2.2.) The patterns D_i are the columns of one 0-1 matrix D,
-the v_i and w_i those of V and W, so f is the row sum of D ∘ (X (V − W)): nothing is P times the data.
+the v_i and w_i those of V and W, so f is the row sum of Γ ∘ (X (V − W)): nothing is P times the data. The gates Γ_i are
+D_i for ReLU, see `activation.py`. With gated neurons there are no cones, and one block U takes the place of V − W. With
+several outputs the blocks of one output follow those of another, D repeats the patterns, and S adds up each output's.
 
-Recognition rebuilds the form from the parts that it finds and compares: a program either is of this form or is not.
+A program that was built from a form carries it. Recognition rebuilds the program from the form and compares: a program
+either is of this form or is not.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
 
+from reludsl.ir.activation import Activation
 from reludsl.ir.attributes import Sign
-from reludsl.ir.dims import sizes
-from reludsl.ir.expression import Add, Constant, Data, Expression, MatMul, Multiply, Named, Negate, Size, Variable
-from reludsl.ir.functions import Apply, Norm
-from reludsl.ir.program import Nonnegative, Program, Term, walk
-from reludsl.ir.scalar import ScalarFunction
-from reludsl.ir.structure import Sum
+from reludsl.ir.dims import Dim, sizes
+from reludsl.ir.expression import Data, Expression, Named, Variable
+from reludsl.ir.penalty import BlockPenalty
+from reludsl.ir.program import Nonnegative, Program, Term
+from reludsl.ir.sample_loss import SampleLoss
+from reludsl.ir.structure import Sum, row
+from reludsl.ir.training_form import weights_data
 from reludsl.source import Span
 
-_n, _d, _P = sizes("n, d, P")
+_n, _d, _P, _Q, _c = sizes("n, d, P, Q, c")
 
 
 @dataclass(frozen=True)
 class PatternForm:
     """What a pattern program is made of. The spans say which lines of the spec asked for its parts."""
 
-    function: ScalarFunction
-    structure: Literal["margin", "distance"]
-    mean: bool
-    strength: float
-    X: Data = Data("X", (_n, _d), meaning="samples, one a row")
-    D: Data = Data("D", (_n, _P), Sign.NONNEGATIVE, values="{0, 1}", meaning="activation patterns, one a column")
+    loss: SampleLoss
+    penalty: BlockPenalty = BlockPenalty()
+    activation: Activation = Activation()
+    mean: bool = False
+    weighted: bool = False
+    several: bool = False
+    output_bias: bool = False
     y: Data = Data("y", (_n,), meaning="targets")
-    V: Variable = Variable("V", (_d, _P), meaning="neurons that add to the output, one a column")
-    W: Variable = Variable("W", (_d, _P), meaning="neurons that subtract from it")
     loss_span: Span | None = field(default=None, compare=False, repr=False)
     regularizer_span: Span | None = field(default=None, compare=False, repr=False)
     formulation_span: Span | None = field(default=None, compare=False, repr=False)
 
     @property
-    def prediction(self) -> Expression:
-        """f, the network's outputs on the samples."""
-        return Named("f", Sum(self.D * (self.X @ (self.V - self.W)), axis=1), meaning="predictions")
+    def inputs(self) -> Dim:
+        """The length of a block: with free biases they are its last entry, told apart from the d others."""
+        return _d + 1 if self.penalty.free_biases else _d
 
-    def loss(self) -> Expression:
-        argument = self.y * self.prediction if self.structure == "margin" else self.prediction - self.y
-        total = Sum(Apply(self.function, argument, span=self.loss_span))
-        return total / Size(self.y.shape[0]) if self.mean else total
+    @property
+    def X(self) -> Data:
+        meaning = "samples, one a row, and a column of ones" if self.penalty.free_biases else "samples, one a row"
+        return Data("X", (_n, self.inputs), meaning=meaning)
 
-    def program(self, name: str) -> Program:
-        """The form as a program."""
-        objective = [Term("loss", self.loss(), self.loss_span)]
-        if self.strength > 0:
-            norms = Sum(Norm(self.V, 2, axis=0)) + Sum(Norm(self.W, 2, axis=0))
-            objective.append(Term("regularizer", Constant(self.strength, "beta") * norms, self.regularizer_span))
-        E = Named("E", 2.0 * self.D - 1.0, meaning="sides of the samples' hyperplanes")
-        cones = tuple(
-            Nonnegative(name, E * (self.X @ block), span=self.formulation_span)
-            for name, block in (("cone_v", self.V), ("cone_w", self.W))
+    @property
+    def D(self) -> Data:
+        meaning = "the activation pattern of each block" if self.several else "activation patterns, one a column"
+        return Data("D", (_n, _Q if self.several else _P), Sign.NONNEGATIVE, values="{0, 1}", meaning=meaning)
+
+    @property
+    def S(self) -> Data:
+        """Which block belongs to which output; there with several."""
+        return Data("S", (_Q, _c), Sign.NONNEGATIVE, values="{0, 1}", meaning="the output of each block")
+
+    @property
+    def blocks(self) -> tuple[Variable, ...]:
+        """V and W, or U of gated neurons, whose signs need not be told apart."""
+        shape = (self.inputs, _Q if self.several else _P)
+        if self.activation.gated:
+            return (Variable("U", shape, meaning="gated neurons, one a column"),)
+        return (
+            Variable("V", shape, meaning="neurons that add to the output, one a column"),
+            Variable("W", shape, meaning="neurons that subtract from it"),
         )
-        return Program(name, tuple(objective), cones)
+
+    @property
+    def c0(self) -> Variable | None:
+        if not self.output_bias:
+            return None
+        return Variable("c0", (_c,) if self.several else (), meaning="output bias")
+
+    @property
+    def prediction(self) -> Expression:
+        """The network's outputs on the samples."""
+        first, *others = self.blocks
+        gates = self.activation.gates(self.D)
+        if gates != self.D:
+            gates = Named("Gamma", gates, meaning="the activation's slopes on the patterns")
+        products = gates * (self.X @ (first - others[0] if others else first))
+        outputs: Expression = products @ self.S if self.several else Sum(products, axis=1)
+        if self.c0 is not None:
+            outputs = outputs + (row(self.c0) if self.several else self.c0)
+        return Named("F" if self.several else "f", outputs, meaning="predictions")
+
+    def program(self, name: str = "pattern_program") -> Program:
+        """The form as a program."""
+        weights = weights_data() if self.weighted else None
+        loss = self.loss.term(self.prediction, self.y, weights=weights, mean=self.mean, span=self.loss_span)
+        objective = [Term("loss", loss, self.loss_span)]
+        if (penalties := self.penalty.term(self.blocks, self.c0)) is not None:
+            objective.append(Term("regularizer", penalties, self.regularizer_span))
+        cones: tuple[Nonnegative, ...] = ()
+        if not self.activation.gated:
+            E = Named("E", 2.0 * self.D - 1.0, meaning="sides of the samples' hyperplanes")
+            cones = tuple(
+                Nonnegative(name, E * (self.X @ block), span=self.formulation_span)
+                for name, block in zip(("cone_v", "cone_w"), self.blocks, strict=True)
+            )
+        return Program(name, tuple(objective), cones, form=self)
 
     @classmethod
     def of(cls, program: Program) -> PatternForm | None:
         """The form of a program, or None for a program of another form."""
-        applied = next((node for node in program.nodes if isinstance(node, Apply)), None)
-        if applied is None or not program.objective:
-            return None
-        match applied.argument:
-            case Multiply(Data() as y, Named(_, Sum(Multiply(D, MatMul(X, Add((V, Negate(W)))))))):
-                structure: Literal["margin", "distance"] = "margin"
-            case Add((Named(_, Sum(Multiply(D, MatMul(X, Add((V, Negate(W))))))), Negate(Data() as y))):
-                structure = "distance"
-            case _:
-                return None
-        if not (isinstance(X, Data) and isinstance(D, Data) and isinstance(V, Variable) and isinstance(W, Variable)):
-            return None
-        mean = any(isinstance(node, Size) for node in walk(program.objective[0].expression))
-        strengths = [constant.value for constant in program.constants if constant.name == "beta"]
-        form = cls(applied.function, structure, mean, sum(strengths), X, D, y, V, W)
-        return form if form.program(program.name) == program else None
+        form = program.form
+        return form if isinstance(form, cls) and form.program(program.name) == program else None

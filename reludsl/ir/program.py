@@ -102,12 +102,16 @@ _Node = TypeVar("_Node", bound=Expression)
 
 @dataclass(frozen=True)
 class Program:
-    """A convex program. What it consists of is listed in the order of first appearance, objective first."""
+    """A convex program. What it consists of is listed in the order of first appearance, objective first.
+
+    `form` is what it was built from, where it was (`pattern_form.py` and others): fast methods ask for it.
+    """
 
     name: str
     objective: tuple[Term, ...]
     constraints: tuple[Constraint, ...] = ()
     meaning: str = ""
+    form: object = field(default=None, compare=False, repr=False)
 
     @cached_property
     def expressions(self) -> tuple[Expression, ...]:

@@ -15,6 +15,7 @@ from reludsl.ir.functions import (
     Apply,
     Elementwise,
     Huber,
+    Hypot,
     LogSumExp,
     Max,
     Maximum,
@@ -50,6 +51,8 @@ class TextVocabulary(Vocabulary):
                 return build.call("maximum", *parts)
             case Minimum(), _:
                 return build.call("minimum", *parts)
+            case Hypot(), _:
+                return build.call("hypot", *parts)
             case Sum(_, axis), _:
                 return build.call("sum", *parts, **axis_keyword(axis))
             case Max(_, axis), _:

@@ -116,27 +116,55 @@ def _constraints(program: Program) -> Iterator[Violation]:
 
 
 def _curvature(where: str, expression: Expression, wanted: Curvature, span: Span | None) -> Iterator[Violation]:
-    found = _fault(expression, wanted, span)
-    if found is not None:
-        node, rule, place = found
-        yield Violation(where, rule, node, place)
+    fault = find_fault(expression, wanted, span)
+    if fault is not None:
+        yield Violation(where, fault.rule, fault.node, fault.span)
 
 
-def _fault(node: Expression, wanted: Curvature, span: Span | None) -> tuple[Expression, str, Span | None] | None:
-    """The innermost node because of which `node` is not `wanted`, the rule it breaks, and the nearest span."""
+@dataclass(frozen=True)
+class Fault:
+    """The innermost `node` because of which an expression does not have the curvature that it needs.
+
+    Either the node itself has to be `wanted`, or its `argument` has to be, for the node's own rule to apply; a rule
+    that has an obstacle never does. `span` is the nearest place in the spec.
+    """
+
+    node: Expression
+    wanted: Curvature
+    argument: Expression | None = None
+    monotone: Monotonicity | None = None
+    span: Span | None = None
+
+    @property
+    def rule(self) -> str:
+        """The rule that is broken, as a sentence."""
+        node, argument = self.node, self.argument
+        if node.rule.obstacle:
+            return f"in `{described(node)}` {node.rule.obstacle}"
+        if argument is None or self.monotone is None:
+            return f"`{described(node)}` is {node.curvature.value}, but has to be {self.wanted.value} here"
+        match node:
+            case Multiply(left, right) | MatMul(left, right) | Divide(left, right):
+                how = f"`{described(right if argument is left else left)}` is of unknown sign"
+            case _:
+                how = f"`{described(node)}` is {node.rule.curvature.value} and {self.monotone.value} in its argument"
+        return f"{how}, so `{described(argument)}` has to be {self.wanted.value}, but is {argument.curvature.value}"
+
+
+def find_fault(node: Expression, wanted: Curvature, span: Span | None = None) -> Fault | None:
+    """Why `node` is not proved to be `wanted`; None when it is. `span` is pointed at for want of a better place."""
     if node.curvature.is_also(wanted):
         return None
     span = node.span or span
     if isinstance(node, Apply):
-        return _fault(node.expanded, wanted, span)
+        return find_fault(node.expanded, wanted, span)
     rule = node.rule
     if rule.obstacle:
-        return node, f"in `{described(node)}` {rule.obstacle}", span
+        inside = (find_fault(part, wanted, span) for part in node.arguments if part.curvature is Curvature.UNKNOWN)
+        return next(inside, None) or Fault(node, wanted, span=span)
     if not rule.curvature.is_also(wanted):
         # Its arguments may break a rule by themselves, whatever the node is wanted for.
-        inside = _fault(node, rule.curvature, span)
-        wrong = f"`{described(node)}` is {node.curvature.value}, but has to be {wanted.value} here"
-        return inside or (node, wrong, span)
+        return find_fault(node, rule.curvature, span) or Fault(node, wanted, span=span)
     linear = rule.curvature.is_affine
     for argument, monotone in zip(node.arguments, rule.monotonicity, strict=True):
         needed = monotone.needs(wanted)
@@ -147,15 +175,6 @@ def _fault(node: Expression, wanted: Curvature, span: Span | None) -> tuple[Expr
             or (linear and wanted.is_affine)
             or (linear and monotone is not Monotonicity.NEITHER)
         ):
-            return _fault(argument, needed, span)
-        return node, _mismatch(node, argument, monotone, needed), span
+            return find_fault(argument, needed, span)
+        return Fault(node, needed, argument, monotone, span)
     raise AssertionError(f"{node} obeys every rule but is not {wanted.value}")
-
-
-def _mismatch(node: Expression, argument: Expression, monotone: Monotonicity, needed: Curvature) -> str:
-    match node:
-        case Multiply(left, right) | MatMul(left, right) | Divide(left, right):
-            how = f"`{described(right if argument is left else left)}` is of unknown sign"
-        case _:
-            how = f"`{described(node)}` is {node.rule.curvature.value} and {monotone.value} in its argument"
-    return f"{how}, so `{described(argument)}` has to be {needed.value}, but is {argument.curvature.value}"

@@ -30,14 +30,28 @@ class Meaning:
 class Instance:
     """The arrays of a program, and what was found while they were made.
 
-    `complete` says that the program is proved to hold every pattern, `origin` where they come from.
+    `directions` (d, P) are those of patterns or random neurons, where the network needs them. `complete` says that the
+    program is proved to hold every pattern, `origin` where they come from.
     """
 
     arrays: Mapping[str, np.ndarray]
+    directions: np.ndarray | None = None
     counts: Mapping[str, int] = field(default_factory=dict)
     decisions: tuple[Decision, ...] = ()
     complete: bool = False
     origin: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Recovered:
+    """A network, how many neurons the point of the program had before they were merged and pruned, and their counts.
+
+    `active` is the number of patterns, or random neurons, that take part; None where nothing was drawn.
+    """
+
+    network: Network
+    neurons: int
+    active: int | None = None
 
 
 @dataclass(frozen=True)
@@ -45,8 +59,9 @@ class Code:
     """Python source for a standalone script.
 
     `functions` are defined once, at the top; `arrays` are statements that define the program's arrays from `X`
-    (scaled samples) and `y` (targets); `recover` are statements that define `hidden_weights`, `hidden_bias` and
-    `output_weights` from the program's variables and `X`.
+    (scaled samples), the targets `y` or `Y` and the sample weights `omega`; `recover` are statements that define
+    `hidden_weights`, `hidden_bias`, `output_weights`, `output_bias`, and for gated neurons `gates` and `gate_bias`,
+    from the program's variables and arrays.
     """
 
     functions: tuple[Any, ...]
@@ -55,7 +70,7 @@ class Code:
 
 
 class Lowered(Protocol):
-    """A training problem as a convex program."""
+    """A training problem as a program that a backend can solve."""
 
     @property
     def program(self) -> Program: ...
@@ -66,7 +81,7 @@ class Lowered(Protocol):
     def bind(self, samples: Samples) -> Instance:
         """The program's arrays for these samples. Raises Mistakes where the data does not admit the formulation."""
 
-    def recover(self, point: Mapping[str, np.ndarray], encoding: Encoding) -> Network:
+    def recover(self, point: Mapping[str, np.ndarray], instance: Instance, encoding: Encoding) -> Recovered:
         """The network that a point of the program stands for."""
 
     @property

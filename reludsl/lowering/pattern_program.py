@@ -1,7 +1,8 @@
-"""The pattern program: two-layer ReLU training over a set of activation patterns (`formulations.md`, section 2).
+"""The pattern program: two-layer training over a set of activation patterns (`formulations.md`, section 2).
 
 With all patterns its optimal value is that of the non-convex problem; with some of them it is an upper bound,
-attained by the network that `recover` builds (Pilanci, Ergen 2020).
+attained by the network that `recover` builds (Pilanci, Ergen 2020). Gated neurons need no cones, and for their gates
+the program is exact (Mishkin, Sahiner, Pilanci 2022).
 """
 
 from __future__ import annotations
@@ -11,20 +12,16 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from reludsl.diagnostics import Diagnostic, Label
-from reludsl.ir import Program
-from reludsl.ir.pattern_form import PatternForm
-from reludsl.lowering.base import Code, Instance, Meaning
-from reludsl.mistakes import Mistakes
+from reludsl.ir import BlockPenalty, PatternForm, Program
+from reludsl.lowering.base import Code, Instance, Meaning, Recovered
+from reludsl.lowering.scripts import augment_text, patterns_text, split_bias_text
 from reludsl.model.model import Exact, Model
 from reludsl.model.problem import targets, training_problem
-from reludsl.model.values import Decision
 
 if TYPE_CHECKING:  # the program of a spec is there without NumPy: `check` asks the backends for it
     import numpy as np
 
     from reludsl.data.encoding import Encoding, Samples
-    from reludsl.network import Network
 
 
 @dataclass(frozen=True)
@@ -34,24 +31,43 @@ class PatternProgram:
     model: Model
 
     @cached_property
-    def program(self) -> Program:
-        model = self.model
-        penalizing = next((part.span for part in model.regularizers), None)
-        form = PatternForm(
+    def form(self) -> PatternForm:
+        model, architecture = self.model, self.model.architecture
+        penalties = [part.penalty for part in model.regularizers]
+        return PatternForm(
             model.loss.function,
-            model.loss.structure,
-            model.loss.reduction == "mean",
-            model.strength,
+            BlockPenalty.of(penalties, architecture.hidden_bias, architecture.output_bias),
+            model.activation,
+            mean=model.loss.mean,
+            weighted=model.weight is not None,
+            several=model.target.several,
+            output_bias=architecture.output_bias,
             y=targets(model),
             loss_span=model.loss.span,
-            regularizer_span=penalizing,
+            regularizer_span=next((part.span for part in model.regularizers), None),
             formulation_span=model.formulation.span,
         )
-        return form.program("pattern_program")
+
+    @cached_property
+    def program(self) -> Program:
+        return self.form.program()
 
     @cached_property
     def meaning(self) -> Meaning:
-        if isinstance(self.model.formulation, Exact):
+        every = isinstance(self.model.formulation, Exact)
+        exact = all(part.penalty.exact for part in self.model.regularizers)
+        if self.model.activation.gated:
+            sentence = "For its gates the optimum equals that of training the gated network."
+            if every and exact:
+                sentence += " With every activation pattern it is also a lower bound on that of a ReLU network."
+            return Meaning("equal", sentence)
+        if not exact:
+            return Meaning(
+                "upper bound",
+                "The penalty `l2` rewards splitting neurons, so the program is the training problem with one neuron of "
+                "each sign a pattern: an upper bound on that with more; the network that is returned attains it.",
+            )
+        if every:
             return Meaning(
                 "equal",
                 "Every activation pattern takes part, so the optimum equals that of the non-convex training problem, "
@@ -64,89 +80,92 @@ class PatternProgram:
         )
 
     def bind(self, samples: Samples) -> Instance:
-        from reludsl.lowering.patterns import sample_patterns
-
-        X = self.augmented(samples.X)
-        formulation = self.model.formulation
-        if isinstance(formulation, Exact):
-            masks, complete = self._all_patterns(X, formulation)
-            counts = {"drawn": masks.shape[1], "kept": masks.shape[1]}
-            decisions: tuple[Decision, ...] = ()
-            origin = f"{masks.shape[1]} patterns: " + ("all there are" if complete else "all that were found")
-        else:
-            complete = False
-            masks, drawn = sample_patterns(X, formulation.patterns, formulation.seed)
-            origin = f"{masks.shape[1]} distinct patterns from {drawn} directions"
-            counts = {"drawn": drawn, "kept": masks.shape[1]}
-            missing = masks.shape[1] < formulation.patterns
-            reason = f"{formulation.patterns} asked for, {drawn} directions brought no more"
-            decisions = (Decision("formulation.patterns", str(masks.shape[1]), reason),) if missing else ()
-        return Instance({"X": X, "y": samples.y, "D": masks}, counts, decisions, complete, origin)
-
-    def augmented(self, X: np.ndarray) -> np.ndarray:
-        """The samples with a column of ones where neurons have a bias."""
         import numpy as np
 
-        return np.column_stack([X, np.ones(len(X))]) if self.model.architecture.hidden_bias else X
+        from reludsl.lowering.directions import find_patterns
 
-    def _all_patterns(self, X: np.ndarray, formulation: Exact) -> tuple[np.ndarray, bool]:
-        from reludsl.lowering.patterns import count_patterns, enumerate_patterns
+        X = augmented(self.model, samples.X)
+        outputs = samples.y.shape[1] if self.form.several else 1
+        found = find_patterns(self.model, X, outputs)
+        arrays = {"X": X, self.form.y.name: samples.y, "D": found.masks}
+        if self.form.several:
+            arrays["D"] = np.tile(found.masks, outputs)
+            arrays["S"] = np.kron(np.eye(outputs), np.ones((found.masks.shape[1], 1)))
+        if samples.weights is not None:
+            arrays["omega"] = samples.weights
+        exact = all(part.penalty.exact for part in self.model.regularizers)
+        complete = found.complete and exact and not self.model.activation.gated
+        counts = {"drawn": found.drawn, "kept": found.masks.shape[1]}
+        return Instance(arrays, found.directions, counts, found.decisions, complete, found.origin)
 
-        count = count_patterns(X)
-        if count > formulation.limit:
-            raised = f", or raise the limit: `formulation exact {{ limit = {count} }}`" if count <= 1_000_000 else ""
-            labels = (Label(formulation.span, f"the limit is {formulation.limit}"),) if formulation.span else ()
-            raise Mistakes(
-                [
-                    Diagnostic(
-                        "D316",
-                        f"{len(X)} samples in {X.shape[1]} dimensions have up to {count} activation patterns",
-                        labels,
-                        ("a hidden bias counts as a dimension",) if self.model.architecture.hidden_bias else (),
-                        f"use `formulation sampled`, or fewer samples or columns{raised}",
-                    )
-                ]
-            )
-        return enumerate_patterns(X)
-
-    def recover(self, point: Mapping[str, np.ndarray], encoding: Encoding) -> Network:
+    def recover(self, point: Mapping[str, np.ndarray], instance: Instance, encoding: Encoding) -> Recovered:
         import numpy as np
 
-        from reludsl.lowering.patterns import recover_neurons
+        from reludsl.lowering.neurons import balanced_neurons, effective_neurons
+        from reludsl.lowering.pruning import prune_neurons
         from reludsl.network import Network
 
-        hidden, output = recover_neurons(point["V"], point["W"])
-        bias = np.zeros(len(output))
-        if self.model.architecture.hidden_bias:
-            hidden, bias = hidden[:-1], hidden[-1]
-        return Network(hidden, bias, output, encoding, training_problem(self.model))
+        form, penalty, activation = self.form, self.form.penalty, self.model.activation
+        blocks = np.concatenate([point[block.name] for block in form.blocks], axis=1)
+        outputs, free = encoding.outputs, int(penalty.free_biases)
+        columns, signs, owners, patterns = effective_neurons(blocks, outputs, not activation.gated)
+        neurons, gates = columns.shape[1], None
+        if activation.gated:
+            assert instance.directions is not None
+            gates = instance.directions[:, patterns]
+        elif not penalty.total.l2 and not penalty.mixed:
+            X, total = instance.arrays["X"], penalty.total
+            columns, signs, owners = prune_neurons(
+                X, columns, signs, owners, activation.slope, total.group, total.l1, free
+            )
+        hidden, weights = balanced_neurons(columns, signs, owners, outputs, unbalanced_entries(self.model))
+        offset = point[form.c0.name] if form.c0 is not None else np.zeros(outputs)
+        network = Network.of(self.model, training_problem(self.model), hidden, weights, offset, encoding, gates)
+        return Recovered(network, neurons, len(np.unique(patterns)))
 
     @property
     def code(self) -> Code:
-        from reludsl.lowering import patterns
+        from reludsl.lowering.neurons import balanced_neurons, effective_neurons
+        from reludsl.lowering.pruning import prune_neurons
 
-        formulation = self.model.formulation
-        with_bias = self.model.architecture.hidden_bias
-        arrays = "X = np.column_stack([X, np.ones(len(X))])  # a bias is a column of ones\n" if with_bias else ""
-        if isinstance(formulation, Exact):
-            functions: tuple[object, ...] = (
-                patterns.cover_count,
-                patterns.count_patterns,
-                patterns.enumerate_patterns,
-                patterns.hyperplane_normals,
-                patterns.arrangement_cells,
-            )
-            arrays += (
-                f"if count_patterns(X) > {formulation.limit}:\n"
-                f'    sys.exit(f"up to {{count_patterns(X)}} activation patterns: the limit is {formulation.limit}")\n'
-                "D, complete = enumerate_patterns(X)\n"
-            )
-        else:
-            functions = (patterns.sample_patterns,)
-            arrays += f"D, drawn = sample_patterns(X, count={formulation.patterns}, seed={formulation.seed})\n"
-        recover = "hidden_weights, output_weights = recover_neurons(V, W)\n"
-        if with_bias:
-            recover += "hidden_weights, hidden_bias = hidden_weights[:-1], hidden_weights[-1]\n"
-        else:
-            recover += "hidden_bias = np.zeros(len(output_weights))\n"
-        return Code((*functions, patterns.recover_neurons), arrays, recover)
+        form, model = self.form, self.model
+        functions, arrays = patterns_text(model)
+        y = form.y.name
+        outputs = f"{y}.shape[1]" if form.several else "1"
+        if form.several:
+            arrays += f"S = np.kron(np.eye({outputs}), np.ones((D.shape[1], 1)))\nD = np.tile(D, {outputs})\n"
+        free, total = int(form.penalty.free_biases), form.penalty.total
+        blocks = "U" if model.activation.gated else "np.concatenate([V, W], axis=1)"
+        recover = f"blocks = {blocks}\n"
+        recover += (
+            f"neurons, signs, owners, patterns = effective_neurons(blocks, {outputs}, {not model.activation.gated})\n"
+        )
+        prunes = not model.activation.gated and not total.l2 and not form.penalty.mixed
+        if model.activation.gated:
+            recover += "gates = directions[:, patterns]\n"
+        elif prunes:
+            arguments = f"{model.activation.slope!r}, {total.group!r}, {total.l1!r}, {free}"
+            recover += f"neurons, signs, owners = prune_neurons(X, neurons, signs, owners, {arguments})\n"
+        unbalanced = unbalanced_entries(model)
+        recover += (
+            f"hidden_weights, output_weights = balanced_neurons(neurons, signs, owners, {outputs}, {unbalanced})\n"
+        )
+        recover += split_bias_text(model)
+        used = (*functions, effective_neurons, *([prune_neurons] if prunes else []), balanced_neurons)
+        return Code(used, augment_text(model) + arrays, recover)
+
+
+def unbalanced_entries(model: Model) -> int:
+    """How many last entries of a neuron the balance leaves out: biases that weight decay does not count.
+
+    No other penalty changes when hidden weights are multiplied and output weights divided by the same number.
+    """
+    decays = [part.penalty for part in model.regularizers if part.name == "weight_decay"]
+    return int(model.architecture.hidden_bias and any(not penalty.biases for penalty in decays))
+
+
+def augmented(model: Model, X: np.ndarray) -> np.ndarray:
+    """The samples with a column of ones where neurons have a bias."""
+    import numpy as np
+
+    return np.column_stack([X, np.ones(len(X))]) if model.architecture.hidden_bias else X

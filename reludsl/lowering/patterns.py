@@ -1,8 +1,11 @@
 """Activation patterns of two-layer networks, which samples each neuron is active on, and the way back to neurons.
 
-A pattern is 1[Xg >= 0] for a direction g. All functions are plain NumPy, so that they can stand word for word in
-generated code. Masks are boolean arrays (n, P), one pattern a column; the pattern that is active nowhere is left out,
-since its neurons contribute nothing.
+A pattern is 1[Xg >= 0] for a direction g. All functions are plain NumPy and SciPy, so that they can stand word for word
+in generated code. Masks are boolean arrays (n, P), one pattern a column; directions are (d, P).
+
+The slope of the activation below 0 says which patterns count. With slope 0 the one that is active nowhere is left out,
+since its neurons contribute nothing. With slope -1, the absolute value, a pattern and its complement give the same
+functions, so one of them is left out.
 """
 
 from __future__ import annotations
@@ -11,33 +14,68 @@ from itertools import combinations, product
 from math import comb
 
 import numpy as np
+from scipy.optimize import linprog
 
 
-def sample_patterns(X: np.ndarray, count: int, seed: int) -> tuple[np.ndarray, int]:
-    """Distinct patterns of directions g ~ N(0, I), in the order in which they were found, and how many were drawn.
+def sample_patterns(
+    X: np.ndarray, count: int, seed: int, slope: float = 0.0, draws: bool = False
+) -> tuple[np.ndarray, np.ndarray, int]:
+    """Distinct patterns of directions g ~ N(0, I) in the order in which they were found, the first direction that has
+    each, and how many were drawn.
 
     `X` is (n, d). Drawing ends with `count` patterns, or when the last max(1000, 5 * found) directions brought no new
-    one: the supply is then visibly exhausted. (Bai, Gautam, Sojoudi 2022, Algorithm 2.1, without the repetitions.)
+    one: the supply is then visibly exhausted. With `draws`, exactly `count` directions are drawn, however few patterns
+    they have. (Bai, Gautam, Sojoudi 2022, Algorithm 2.1, without the repetitions.)
     """
     n, d = X.shape
     generator = np.random.default_rng(seed)
     batch = max(64, min(count, 10_000_000 // n))
-    found: dict[bytes, np.ndarray] = {}
+    found: dict[bytes, tuple[np.ndarray, np.ndarray]] = {}
     drawn = fruitless = 0
-    while len(found) < count and fruitless < max(1000, 5 * len(found)):
-        masks = X @ generator.standard_normal((d, batch)) >= 0
-        for mask in masks.T:
-            key = np.packbits(mask).tobytes()
+    while drawn < count if draws else len(found) < count and fruitless < max(1000, 5 * len(found)):
+        directions = generator.standard_normal((d, batch))
+        masks = X @ directions >= 0
+        for k, key in enumerate(pattern_keys(X, masks, slope)):
             drawn += 1
-            if mask.any() and key not in found:
-                found[key] = mask.copy()
+            if key is not None and key not in found:
+                found[key] = masks[:, k].copy(), directions[:, k].copy()
                 fruitless = 0
             else:
                 fruitless += 1
-            if len(found) == count:
+            if (drawn if draws else len(found)) == count:
                 break
-    masks = np.array(list(found.values()), dtype=bool).reshape(-1, n)
-    return np.ascontiguousarray(masks.T), drawn
+    kept = np.array([mask for mask, _ in found.values()], dtype=bool).reshape(-1, n)
+    gates = np.array([direction for _, direction in found.values()]).reshape(-1, d)
+    return np.ascontiguousarray(kept.T), np.ascontiguousarray(gates.T), drawn
+
+
+def patterns_of(X: np.ndarray, directions: np.ndarray, slope: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+    """The distinct patterns of given directions (d, k), in their order, and the first direction that has each."""
+    masks = X @ directions >= 0
+    first: dict[bytes, int] = {}
+    for k, key in enumerate(pattern_keys(X, masks, slope)):
+        if key is not None:
+            first.setdefault(key, k)
+    kept = list(first.values())
+    return np.ascontiguousarray(masks[:, kept]), np.ascontiguousarray(directions[:, kept])
+
+
+def pattern_keys(X: np.ndarray, masks: np.ndarray, slope: float) -> list[bytes | None]:
+    """What tells the functions of one pattern from those of another; None for a pattern that has only the zero one.
+
+    A zero sample is active in every pattern, in a complement too.
+    """
+    nonzero = np.linalg.norm(X, axis=1) > 0
+    if slope == -1 and nonzero.any():
+        masks = masks ^ (nonzero[:, None] & ~masks[nonzero.argmax()])
+    keys = [row.tobytes() for row in np.ascontiguousarray(np.packbits(masks, axis=0).T)]
+    return [key if slope != 0 or any(key) else None for key in keys]
+
+
+def random_directions(d: int, count: int, seed: int) -> np.ndarray:
+    """Directions (d, count) drawn uniformly from the unit sphere; more of them extend fewer."""
+    directions = np.random.default_rng(seed).standard_normal((count, d))
+    return np.ascontiguousarray((directions / np.linalg.norm(directions, axis=1, keepdims=True)).T)
 
 
 def recover_neurons(V: np.ndarray, W: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -65,7 +103,7 @@ def count_patterns(X: np.ndarray) -> int:
     return cover_count(*Z.shape)
 
 
-def enumerate_patterns(X: np.ndarray) -> tuple[np.ndarray, bool]:
+def enumerate_patterns(X: np.ndarray, slope: float = 0.0) -> tuple[np.ndarray, bool]:
     """All patterns of X (n, d) whose directions fill a full-dimensional cone, and whether that is proved to be all.
 
     The others lie on the boundary of such cones and add no function: there xᵀu = 0 for the samples in question. In
@@ -77,14 +115,41 @@ def enumerate_patterns(X: np.ndarray) -> tuple[np.ndarray, bool]:
     rows = group >= 0
     masks[rows] = (signs.T[group[rows]] * orientation[rows, None]) > 0
     masks = np.unique(masks, axis=1)
-    return np.ascontiguousarray(masks[:, masks.any(axis=0)]), len(signs) == cover_count(*Z.shape)
+    first: dict[bytes, int] = {}
+    for k, key in enumerate(pattern_keys(X, masks, slope)):
+        if key is not None:
+            first.setdefault(key, k)
+    return np.ascontiguousarray(masks[:, list(first.values())]), len(signs) == cover_count(*Z.shape)
+
+
+def interior_directions(X: np.ndarray, masks: np.ndarray) -> np.ndarray:
+    """For each pattern (n, P) a unit direction (d, P) strictly inside its cell, away from the hyperplanes of X (n, d).
+
+    It is the shortest in the 1-norm that keeps a margin of 1 from every normalized sample: a linear program that stays
+    well scaled in the thinnest cells. A pattern without an interior is left out, which happens to an enumerated one
+    only where samples are parallel up to rounding; `patterns_of` then tells which patterns are there.
+    """
+    norms = np.linalg.norm(X, axis=1)
+    nonzero = norms > 0
+    unit = X[nonzero] / norms[nonzero, None]
+    found = []
+    for mask in masks[nonzero].T:
+        sided = np.where(mask, 1.0, -1.0)[:, None] * unit
+        program = linprog(np.ones(2 * X.shape[1]), A_ub=np.hstack([-sided, sided]), b_ub=-np.ones(len(unit)))
+        if program.x is not None:
+            direction = np.subtract(*np.split(program.x, 2))
+            if not len(unit):
+                direction[0] = 1.0  # zero samples have one cell, the whole space
+            if (sided @ direction > 0).all():
+                found.append(direction / np.linalg.norm(direction))
+    return np.ascontiguousarray(np.array(found).reshape(-1, X.shape[1]).T)
 
 
 def hyperplane_normals(X: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The distinct hyperplanes {g : xᵀg = 0} of the rows of X, in coordinates of their span.
 
     Returns unit normals Z (m, r), the hyperplane of each row (-1 for a zero row), and the row's orientation, +1 or -1,
-    against the normal. Rows within 1e-10 of parallel share a hyperplane.
+    against the normal. Rows within 1e-8 of parallel share a hyperplane.
     """
     norms = np.linalg.norm(X, axis=1)
     nonzero = np.flatnonzero(norms > 0)
@@ -96,7 +161,7 @@ def hyperplane_normals(X: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarra
             cosines = unit[chosen] @ row
             nearest = int(np.abs(cosines).argmax())
             side = 1.0 if cosines[nearest] > 0 else -1.0
-            if np.linalg.norm(row - side * unit[chosen[nearest]]) <= 1e-10:
+            if np.linalg.norm(row - side * unit[chosen[nearest]]) <= 1e-8:
                 group[nonzero[k]], orientation[nonzero[k]] = nearest, side
                 continue
         group[nonzero[k]] = len(chosen)

@@ -8,7 +8,7 @@ from typing import Any
 from reludsl.diagnostics import Diagnostic, Label, has_errors, listed, suggestion
 from reludsl.grammar import tree
 from reludsl.model.model import Model
-from reludsl.model.registry import Language, Role, Section
+from reludsl.model.registry import Language, Refusal, Role, Section
 from reludsl.model.rules import RULES
 from reludsl.model.values import INVALID, Decision, Reader
 from reludsl.source import Span
@@ -56,6 +56,7 @@ class _Checker:
                 source=self.spec.source,
                 input=data["input"],
                 target=data["target"],
+                weight=data["weight"],
                 architecture=parts["architecture"][0],
                 loss=parts["loss"][0],
                 regularizers=tuple(part for part in parts["regularizer"] if part is not None),
@@ -130,7 +131,13 @@ class _Checker:
             return INVALID
         owner = f"`{section.name} {kind.name}`"
         settings = self.reader.settings(owner, section.name, kind.options, written.settings, written.kind.span)
-        return INVALID if settings is None else kind.build(settings, written.kind.span)
+        if settings is None:
+            return INVALID
+        part = kind.build(settings, written.kind.span)
+        if isinstance(part, Refusal):
+            self.reader.diagnostics.extend(part.diagnostics)
+            return INVALID
+        return part
 
     def _default_part(self, section: Section) -> Any:
         kind = section.kind(section.default or "")
@@ -195,8 +202,8 @@ class _Checker:
     # -- data ----------------------------------------------------------------------------------------------------
 
     def _data(self, section: tree.DataSection | None) -> dict[str, Any]:
-        """The declared input and target by role; a role that is missing or wrong is INVALID."""
-        found: dict[str, Any] = {"input": INVALID, "target": INVALID}
+        """What is declared, by role; what is wrong or missing is INVALID, what may be missing is then None."""
+        found: dict[str, Any] = {role.name: INVALID if role.required else None for role in self.language.roles}
         first: dict[str, tree.Datum] = {}
         names: dict[str, tree.Datum] = {}
         for datum in section.data if section else ():
@@ -258,17 +265,17 @@ class _Checker:
             )
             return INVALID
         owner = f"`{role.name} {datum.name.text}`"
-        options = (*role.options, *type_.options)
-        settings = self.reader.settings(owner, f"data.{datum.name.text}", options, datum.settings, datum.name.span)
-        written = f"`{type_.name}[{', '.join(type_.axes)}]`"
+        settings = self.reader.settings(
+            owner, f"data.{datum.name.text}", role.types[type_.name], datum.settings, datum.name.span
+        )
         if len(datum.type.dimensions) != len(type_.axes):
             self.reader.report(
                 "C217",
                 f"`{type_.name}` has {len(type_.axes)} dimension{'s' if len(type_.axes) > 1 else ''},"
                 f" not {len(datum.type.dimensions)}",
                 datum.type.span,
-                f"expected {written}",
-                help=f"write {written}: a dimension is a name, or a number to be checked",
+                f"expected `{type_}`",
+                help=f"write `{type_}`: a dimension is a name, or a number to be checked",
             )
             return INVALID
         if settings is None or INVALID in (dimensions := [self._dimension(axis) for axis in datum.type.dimensions]):
@@ -277,7 +284,7 @@ class _Checker:
 
     def _types_of(self, role: Role) -> str:
         types = [self.language.type(name) for name in role.types]
-        return listed(f"{type_.name}[{', '.join(type_.axes)}]" for type_ in types if type_ is not None)
+        return listed(str(type_) for type_ in types if type_ is not None)
 
     def _dimension(self, axis: tree.Name | tree.Number) -> Any:
         if isinstance(axis, tree.Name):

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
 
-from reludsl.ir import Apply, Constant, Expression, Norm, ScalarFunction, Size, Sum, SumSquares, absolute, sqrt, square
+from reludsl.ir import Activation, Penalty, SampleLoss
 from reludsl.model.values import Decision
 from reludsl.options import Settings
 from reludsl.source import Source, Span
 
 Dimension = str | int
-Structure = Literal["margin", "distance"]
 
 
 def _span() -> Span | None:
@@ -21,7 +19,7 @@ def _span() -> Span | None:
 
 @dataclass(frozen=True)
 class Input:
-    """The samples. `selected` are the columns the user listed; None takes every column but the target."""
+    """The samples. `selected` are the columns the user listed; None takes every column that has no other role."""
 
     name: str
     rows: Dimension
@@ -33,87 +31,138 @@ class Input:
 
 @dataclass(frozen=True)
 class Target:
-    """What is to be predicted. `positive` is the label that counts as +1 in a binary target, where it was given."""
+    """What is to be predicted, of type `vector`, `binary`, `matrix` or `categorical`.
+
+    `positive` is the label that counts as +1 in a binary target, where it was given. A matrix has `columns` (its
+    second dimension), and their names in the data in `selected`; for a categorical target `columns` is the number of
+    its classes.
+    """
 
     name: str
     type: str
     rows: Dimension
+    columns: Dimension | None = None
     scale: str = "none"
     positive: str | float | None = None
+    selected: tuple[str, ...] | None = None
     span: Span | None = _span()
 
     @property
     def binary(self) -> bool:
         return self.type == "binary"
 
+    @property
+    def categorical(self) -> bool:
+        return self.type == "categorical"
+
+    @property
+    def labelled(self) -> bool:
+        """Whether its values are labels."""
+        return self.binary or self.categorical
+
+    @property
+    def several(self) -> bool:
+        """Whether it takes a network with several outputs."""
+        return self.type in ("matrix", "categorical")
+
+
+@dataclass(frozen=True)
+class Weight:
+    """The weights of the samples: how much the loss of each counts."""
+
+    name: str
+    rows: Dimension
+    span: Span | None = _span()
+
 
 @dataclass(frozen=True)
 class Architecture:
-    """f(x) = Σ_j σ(xᵀu_j + b_j) α_j. `width` None lets the optimum choose the number of neurons."""
+    """f(x) = Σ_j σ(xᵀu_j + b_j) α_j + c.
 
-    activation: str
-    outputs: int
+    `outputs` is 1, or `separate`: as many as the target has, each with neurons of its own. `width` None lets the
+    optimum choose the number of neurons; a number is the greatest one that is wanted.
+    """
+
+    activation: Activation
+    outputs: str
     bias: str
     width: int | None
     span: Span | None = _span()
+    outputs_span: Span | None = _span()
 
     @property
     def hidden_bias(self) -> bool:
-        return self.bias == "hidden"
+        return self.bias in ("hidden", "both")
+
+    @property
+    def output_bias(self) -> bool:
+        return self.bias in ("output", "both")
+
+    @property
+    def separate(self) -> bool:
+        return self.outputs == "separate"
 
 
 @dataclass(frozen=True)
 class Loss:
-    """A scalar convex function and how it meets prediction and target.
+    """The loss of a sample, how those of all samples become one number, and the targets that it is defined for.
 
-    With structure `margin` the loss of a sample is φ(y·f), with `distance` it is ψ(f − y); `function` is φ or ψ.
-    `reduction` is `sum`, or `mean`, which divides by the number of samples.
+    `reduction` is `sum`, or `mean`, which divides by the number of samples (with sample weights by their sum).
     """
 
     name: str
-    function: ScalarFunction
-    structure: Structure
+    function: SampleLoss
     reduction: str
     targets: tuple[str, ...]
     span: Span | None = _span()
 
-    def term(self, prediction: Expression, target: Expression) -> Expression:
-        """The reduced loss of predictions (n,) against targets (n,)."""
-        argument = target * prediction if self.structure == "margin" else prediction - target
-        total = Sum(Apply(self.function, argument, span=self.span))
-        return total / Size(target.shape[0]) if self.reduction == "mean" else total
+    @property
+    def mean(self) -> bool:
+        return self.reduction == "mean"
 
 
 @dataclass(frozen=True)
 class Regularizer:
-    """`weight_decay`: β/2 Σ_j (‖u_j‖² + α_j²); `path_norm`: β Σ_j ‖u_j‖ |α_j|, biases counted in u_j."""
+    """A penalty of the weights."""
 
-    name: str
-    strength: float
+    penalty: Penalty
     span: Span | None = _span()
 
-    def term(self, hidden: tuple[Expression, ...], output: Expression) -> Expression:
-        """The penalty of hidden weights (d, m), hidden biases (m,) if there are any, and output weights (m,)."""
-        beta = Constant(self.strength, "beta", span=self.span)
-        if self.name == "path_norm":
-            weights = Norm(hidden[0], 2, axis=0) if len(hidden) == 1 else sqrt(_column_squares(hidden))
-            return beta * Sum(weights * absolute(output))
-        squares: Expression = sum((SumSquares(part) for part in hidden[1:]), SumSquares(hidden[0]))
-        return beta / 2 * (squares + SumSquares(output))
+    @property
+    def name(self) -> str:
+        return self.penalty.name
+
+    @property
+    def strength(self) -> float:
+        return self.penalty.strength
 
 
-def _column_squares(hidden: tuple[Expression, ...]) -> Expression:
-    """The squared norm of each neuron's hidden weights, its bias among them."""
-    weights, bias = hidden
-    return Sum(square(weights), axis=0) + square(bias)
+@dataclass(frozen=True)
+class Guarantee:
+    """How unlikely it is, with which confidence, that one more random pattern would help (Calafiore, Campi 2005)."""
+
+    violation: float
+    confidence: float
+
+
+@dataclass(frozen=True)
+class Draw:
+    """Where directions come from: `count` random ones with different patterns, as many as a guarantee needs, or a file.
+
+    `gates` is the path of a table with one direction a row.
+    """
+
+    count: int | Guarantee
+    seed: int
+    gates: str | None = None
+    gates_span: Span | None = _span()
 
 
 @dataclass(frozen=True)
 class Sampled:
-    """Patterns of Gaussian directions, `patterns` different ones if there are so many."""
+    """The activation patterns of some directions."""
 
-    patterns: int
-    seed: int
+    draw: Draw
     name: str = "sampled"
     span: Span | None = _span()
 
@@ -127,7 +176,25 @@ class Exact:
     span: Span | None = _span()
 
 
-Formulation = Sampled | Exact
+@dataclass(frozen=True)
+class Gated:
+    """Gated neurons on the patterns of some directions, without the cones."""
+
+    draw: Draw
+    name: str = "gated"
+    span: Span | None = _span()
+
+
+@dataclass(frozen=True)
+class RandomFeatures:
+    """Random hidden neurons that stay as they are drawn; only output weights are trained."""
+
+    draw: Draw
+    name: str = "random_features"
+    span: Span | None = _span()
+
+
+Formulation = Sampled | Exact | Gated | RandomFeatures
 
 
 @dataclass(frozen=True)
@@ -146,6 +213,7 @@ class Model:
     source: Source = field(repr=False)
     input: Input
     target: Target
+    weight: Weight | None
     architecture: Architecture
     loss: Loss
     regularizers: tuple[Regularizer, ...]
@@ -156,6 +224,11 @@ class Model:
     sections: Mapping[str, Span] = field(default_factory=dict, compare=False, repr=False)
 
     @property
-    def strength(self) -> float:
-        """β of the convex program: the strengths of all regularizers, which share one convex form."""
-        return sum(regularizer.strength for regularizer in self.regularizers)
+    def seed(self) -> int | str:
+        """The seed of what is drawn, or "none"."""
+        return "none" if isinstance(self.formulation, Exact) else self.formulation.draw.seed
+
+    @property
+    def activation(self) -> Activation:
+        """The activation of the network that is trained: gated, where the formulation fixes the gates."""
+        return Activation("gated_relu") if isinstance(self.formulation, Gated) else self.architecture.activation

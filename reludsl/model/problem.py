@@ -1,31 +1,43 @@
-"""The training problem itself, non-convex, as expressions: for `explain`, for networks' objectives, for code."""
+"""The training problem of a model, non-convex: for `explain`, for networks' objectives, for code, for descent."""
 
 from __future__ import annotations
 
-from reludsl.ir import Data, Expression, Named, Program, Term, Variable, pos, row, sizes
+from reludsl.ir import Data, TrainingForm, sizes
 from reludsl.model.model import Model
 
 
 def targets(model: Model) -> Data:
-    """The encoded targets y (n,)."""
-    values = "{-1, +1}" if model.target.binary else ""
-    return Data("y", sizes("n"), values=values, meaning="targets", span=model.target.span)
+    """The encoded targets: y (n,), or Y (n, c) for several outputs."""
+    n, c = sizes("n, c")
+    target = model.target
+    if not target.several:
+        values = "{-1, +1}" if target.binary else ""
+        return Data("y", (n,), values=values, meaning="targets", span=target.span)
+    if not target.categorical:
+        return Data("Y", (n, c), meaning="targets, one output a column", span=target.span)
+    values, meaning = ("{0, 1}", "classes, one-hot") if one_hot(model) else ("{-1, +1}", "+1 for the class of a sample")
+    return Data("Y", (n, c), values=values, meaning=meaning, span=target.span)
 
 
-def training_problem(model: Model) -> Program:
-    """Loss plus regularizers of a network with m hidden neurons, over its weights. Not convex: nothing verifies it.
+def one_hot(model: Model) -> bool:
+    """Whether classes are encoded as rows of 0 and 1, not of -1 and +1."""
+    return model.target.categorical and model.loss.function.one_hot
 
-    Data are `X` (n, d), scaled, and `y` (n,), encoded; variables `U` (d, m), `b` (m,) with a hidden bias, `alpha` (m,).
-    """
-    n, d, m = sizes("n, d, m")
-    X = Data("X", (n, d), meaning="samples, one a row", span=model.input.span)
-    y = targets(model)
-    U = Variable("U", (d, m), meaning="hidden weights, one neuron a column")
-    b = Variable("b", (m,), meaning="hidden biases")
-    alpha = Variable("alpha", (m,), meaning="output weights")
-    hidden: tuple[Expression, ...] = (U, b) if model.architecture.hidden_bias else (U,)
-    weighted = X @ U + row(b) if model.architecture.hidden_bias else X @ U
-    f = Named("f", pos(weighted) @ alpha, meaning="predictions", span=model.architecture.span)
-    terms = [Term("loss", model.loss.term(f, y), model.loss.span)]
-    terms += [Term(part.name, part.term(hidden, alpha), part.span) for part in model.regularizers if part.strength > 0]
-    return Program("training_problem", tuple(terms), meaning="the training problem, over networks of every width m")
+
+def training_problem(model: Model) -> TrainingForm:
+    """Loss plus regularizers over the weights of a network."""
+    architecture = model.architecture
+    return TrainingForm(
+        model.loss.function,
+        tuple((regularizer.penalty, regularizer.span) for regularizer in model.regularizers),
+        model.activation,
+        mean=model.loss.mean,
+        weighted=model.weight is not None,
+        several=model.target.several,
+        hidden_bias=architecture.hidden_bias,
+        output_bias=architecture.output_bias,
+        width=architecture.width,
+        y=targets(model),
+        loss_span=model.loss.span,
+        architecture_span=architecture.span,
+    )

@@ -6,10 +6,11 @@ all read these entries. An entry says everything about its kind in one place; ad
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from reludsl.diagnostics import Diagnostic
 from reludsl.options import Option, Settings
 from reludsl.source import Span
 
@@ -17,10 +18,18 @@ EDITION = 1
 
 
 @dataclass(frozen=True)
+class Refusal:
+    """What `Kind.build` gives for options that describe nothing: why. No reasons where they have been told before."""
+
+    diagnostics: tuple[Diagnostic, ...] = ()
+
+
+@dataclass(frozen=True)
 class Kind:
     """A word that may follow a section's name, its options and what it means.
 
-    `build` turns the resolved options and the place of the kind into the part of the model that they describe.
+    `build` turns the resolved options and the place of the kind into the part of the model that they describe, or
+    refuses them: options may each be right and mean nothing together, or hold a formula that only the kind can judge.
     `formula` is Unicode mathematics, `details` are Markdown paragraphs for the reference page, `example` is the
     section as a user would write it.
     """
@@ -56,27 +65,28 @@ class Section:
 
 @dataclass(frozen=True)
 class DataType:
-    """A type of the `data` section; `axes` names its dimensions, `options` those of every datum of this type."""
+    """A type of the `data` section; `axes` names its dimensions."""
 
     name: str
     axes: tuple[str, ...]
     summary: str
-    options: tuple[Option, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.name}[{', '.join(self.axes)}]"
 
 
 @dataclass(frozen=True)
 class Role:
-    """What a datum is for, the types it may have, and the options that come with the role.
+    """What a datum is for, and the types that it may have, each with its options in this role.
 
     `build` takes the name, the type, the dimensions (names or numbers), the options and the place of the type.
     """
 
     name: str
-    types: tuple[str, ...]
+    types: Mapping[str, tuple[Option, ...]]
     summary: str
     build: Callable[[str, str, tuple[str | int, ...], Settings, Span], Any]
     required: bool = False
-    options: tuple[Option, ...] = ()
 
 
 @dataclass(frozen=True)

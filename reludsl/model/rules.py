@@ -9,45 +9,202 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from reludsl.diagnostics import Diagnostic, Label
-from reludsl.model.model import Input, Loss, Regularizer, Target
+from reludsl.model.model import (
+    Architecture,
+    Gated,
+    Input,
+    Loss,
+    RandomFeatures,
+    Regularizer,
+    Target,
+    Weight,
+)
 
 Parts = Mapping[str, list[Any]]
 Rule = Callable[[Mapping[str, Any], Parts], Iterator[Diagnostic]]
 
 
+_DECLARED = {
+    "vector": "as real-valued",
+    "matrix": "as real-valued",
+    "binary": "as binary",
+    "categorical": "as classes",
+}
+
+_USUAL_LOSS = {"vector": "squared", "matrix": "squared", "binary": "logistic", "categorical": "cross_entropy"}
+
+
 def loss_fits_target(context: Mapping[str, Any], parts: Parts) -> Iterator[Diagnostic]:
-    """C214: a margin loss needs labels in {-1, +1}, most distance losses need real values."""
+    """C214: a margin loss needs labels in {-1, +1}, the cross-entropy classes, most distance losses real values."""
     loss, target = context.get("loss"), context.get("target")
     if not isinstance(loss, Loss) or not isinstance(target, Target) or target.type in loss.targets:
         return
     assert loss.span is not None and target.span is not None
-    needed = "binary" if "binary" in loss.targets else "vector"
-    needs, declared = ("labels in {-1, +1}", "real-valued") if needed == "binary" else ("real values", "binary")
+    if "vector" in loss.targets or "matrix" in loss.targets:
+        needs, defined = "a real-valued target", "real values"
+    elif "binary" in loss.targets:
+        needs, defined = "a target of labels", "labels in {-1, +1}"
+    else:
+        needs, defined = "a target of classes", "one of several classes"
     yield Diagnostic(
         "C214",
-        f"`{loss.name}` needs a {'binary' if needed == 'binary' else 'real-valued'} target",
+        f"`{loss.name}` needs {needs}",
         (
-            Label(loss.span, f"defined for {needs}"),
-            Label(target.span, f"declared as {declared} here", primary=False),
+            Label(loss.span, f"defined for {defined}"),
+            Label(target.span, f"declared {_DECLARED[target.type]} here", primary=False),
         ),
-        help=f"declare `target {target.name} : {needed}[{target.rows}]`, or use `loss squared`",
+        help=f"declare `{_declaration(loss, target)}`, or use `loss {_USUAL_LOSS[target.type]}`",
     )
 
 
+def _declaration(loss: Loss, target: Target) -> str:
+    """A declaration of the target that its loss takes, where possible for the columns that the target has."""
+    type_ = min(loss.targets, key=lambda name: (name in ("matrix", "categorical")) != (target.type == "matrix"))
+    columns = {"matrix": ", c", "categorical": ", 2" if target.binary else ", k"}.get(type_, "")
+    return f"target {target.name} : {type_}[{target.rows}{columns}]"
+
+
 def rows_agree(context: Mapping[str, Any], parts: Parts) -> Iterator[Diagnostic]:
-    """C218: input and target have one row a sample."""
-    input_, target = context.get("input"), context.get("target")
-    if not isinstance(input_, Input) or not isinstance(target, Target) or input_.rows == target.rows:
+    """C218: input, target and weight have one row a sample."""
+    input_ = context.get("input")
+    if not isinstance(input_, Input):
         return
-    assert input_.span is not None and target.span is not None
+    for other in (context.get("target"), context.get("weight")):
+        if not isinstance(other, (Target, Weight)) or input_.rows == other.rows:
+            continue
+        assert input_.span is not None and other.span is not None
+        yield Diagnostic(
+            "C218",
+            f"`{input_.name}` has {input_.rows} rows, `{other.name}` has {other.rows}",
+            (
+                Label(other.span, f"{other.rows} rows"),
+                Label(input_.span, f"{input_.rows} rows", primary=False),
+            ),
+            help="write the same dimension in both: a row is a sample",
+        )
+
+
+def outputs_fit_target(context: Mapping[str, Any], parts: Parts) -> Iterator[Diagnostic]:
+    """C222, C223, C224: a target with several columns or classes has separate outputs, any other target one."""
+    architecture, target = context.get("architecture"), context.get("target")
+    if not isinstance(architecture, Architecture) or not isinstance(target, Target):
+        return
+    place = architecture.outputs_span or architecture.span
+    assert place is not None and target.span is not None
+    several = "one output a class" if target.categorical else "one output a column"
+    notes: tuple[str, ...] = ()
+    remedy = (
+        "write `outputs = separate`: every output has neurons of its own, and that is solved exactly"
+        if target.several
+        else "take `outputs` out: the target has one value a sample"
+    )
+    if architecture.separate and not target.several:
+        code, message, label = "C224", f"`{target.name}` has one output, not several", "separate outputs"
+    elif architecture.separate or (architecture.outputs == "1" and not target.several):
+        return
+    elif architecture.outputs == "1":
+        code, message, label = "C222", f"`{target.name}` needs several outputs", "one output"
+    else:
+        code, message, label = "C223", "hidden neurons cannot be shared between outputs", "shared hidden neurons"
+        notes = ("sharing needs the completely positive form, which this version does not have",)
     yield Diagnostic(
-        "C218",
-        f"`{input_.name}` has {input_.rows} rows, `{target.name}` has {target.rows}",
+        code,
+        message,
         (
-            Label(target.span, f"{target.rows} rows"),
-            Label(input_.span, f"{input_.rows} rows", primary=False),
+            Label(place, label),
+            Label(target.span, several if target.several else "one value a sample", primary=False),
         ),
-        help="write the same dimension in both: a row is a sample",
+        notes=notes,
+        help=remedy,
+    )
+
+
+def activation_fits_regularizers(context: Mapping[str, Any], parts: Parts) -> Iterator[Diagnostic]:
+    """C225: the height of a step is the Euclidean norm of the weights, so only penalties of that norm have a form."""
+    architecture = context.get("architecture")
+    if not isinstance(architecture, Architecture) or not architecture.activation.stepwise:
+        return
+    for regularizer in parts["regularizer"]:
+        if not isinstance(regularizer, Regularizer):
+            continue
+        fits = regularizer.name in ("weight_decay", "path_norm")
+        if fits and (regularizer.penalty.biases or not architecture.hidden_bias):
+            continue
+        assert regularizer.span is not None and architecture.span is not None
+        wanted = f"`{regularizer.name}` with free biases" if fits else f"`{regularizer.name}`"
+        yield Diagnostic(
+            "C225",
+            f"the activation `{architecture.activation.name}` does not take {wanted}",
+            (
+                Label(regularizer.span, "not proportional to the height of a step"),
+                Label(architecture.span, "its neurons are steps", primary=False),
+            ),
+            help="write `biases = penalized`" if fits else "use `weight_decay` or `path_norm`",
+        )
+
+
+def formulation_fits(context: Mapping[str, Any], parts: Parts) -> Iterator[Diagnostic]:
+    """C226, C227: gates are for gated ReLU neurons, random features for neurons that are switched by their weights."""
+    formulation, architecture = context.get("formulation"), context.get("architecture")
+    if not isinstance(architecture, Architecture) or not isinstance(formulation, (Gated, RandomFeatures)):
+        return
+    activation = architecture.activation
+    gated = isinstance(formulation, Gated)
+    if activation.gated or activation.name == "relu" if gated else not activation.gated:
+        return
+    assert formulation.span is not None and architecture.span is not None
+    yield Diagnostic(
+        "C226" if gated else "C227",
+        f"`{formulation.name}` does not take the activation `{activation.name}`",
+        (
+            Label(formulation.span, "trains gated ReLU neurons" if gated else "draws the neurons' own weights"),
+            Label(architecture.span, f"its activation is `{activation.name}`", primary=False),
+        ),
+        help=f"write `activation = relu`, or use {'`formulation sampled`' if gated else '`formulation gated`'}",
+    )
+
+
+def random_features_fit_regularizers(context: Mapping[str, Any], parts: Parts) -> Iterator[Diagnostic]:
+    """C228: neurons that are drawn keep their length, and their penalty is one of output weights."""
+    formulation = context.get("formulation")
+    if not isinstance(formulation, RandomFeatures):
+        return
+    for regularizer in parts["regularizer"]:
+        if not isinstance(regularizer, Regularizer) or regularizer.penalty.exact:
+            continue
+        assert regularizer.span is not None and formulation.span is not None
+        yield Diagnostic(
+            "C228",
+            f"`{formulation.name}` does not take the regularizer `{regularizer.name}`",
+            (
+                Label(regularizer.span, "counts their squares, in an l1 problem"),
+                Label(formulation.span, "trains nothing but output weights", primary=False),
+            ),
+            help="use `weight_decay`, `path_norm` or `l1`",
+        )
+
+
+def weight_decays_agree_on_biases(context: Mapping[str, Any], parts: Parts) -> Iterator[Diagnostic]:
+    """C229: the least weight decay over all scalings of a neuron is a norm of it only if its sums agree on the bias."""
+    architecture = context.get("architecture")
+    if not isinstance(architecture, Architecture) or not architecture.hidden_bias:
+        return
+    decays = [part for part in parts["regularizer"] if isinstance(part, Regularizer) and part.name == "weight_decay"]
+    other = next((part for part in decays if part.penalty.biases != decays[0].penalty.biases), None)
+    if other is None:
+        return
+    first = decays[0]
+    assert first.span is not None and other.span is not None
+    words = {True: "penalizes biases", False: "leaves them free"}
+    yield Diagnostic(
+        "C229",
+        "one `weight_decay` penalizes hidden biases, another leaves them free",
+        (
+            Label(other.span, words[other.penalty.biases]),
+            Label(first.span, words[first.penalty.biases], primary=False),
+        ),
+        notes=("together they are no norm of a neuron, so they have no convex program of this kind",),
+        help="write the same `biases` in both, or use `path_norm` in place of one",
     )
 
 
@@ -74,4 +231,13 @@ def regularizer_is_there(context: Mapping[str, Any], parts: Parts) -> Iterator[D
         )
 
 
-RULES: tuple[Rule, ...] = (loss_fits_target, rows_agree, regularizer_is_there)
+RULES: tuple[Rule, ...] = (
+    loss_fits_target,
+    rows_agree,
+    outputs_fit_target,
+    activation_fits_regularizers,
+    formulation_fits,
+    random_features_fit_regularizers,
+    weight_decays_agree_on_biases,
+    regularizer_is_there,
+)

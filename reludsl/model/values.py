@@ -16,6 +16,7 @@ from reludsl.grammar import tree
 from reludsl.options import (
     Choice,
     ChoiceType,
+    ExpressionType,
     ListType,
     NumberType,
     Option,
@@ -36,6 +37,17 @@ class _Invalid:
 
 INVALID: Final = _Invalid()
 """Stands for a value whose mistake has been reported."""
+
+
+@dataclass(frozen=True)
+class Formula:
+    """What was written for an `ExpressionType`: `value`, and what its names that are no variables stand for.
+
+    `numbers` are the values of these hyperparameters; INVALID where a mistake has been reported.
+    """
+
+    value: tree.Value
+    numbers: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -139,6 +151,8 @@ class Reader:
                 return value.value if isinstance(value, tree.Text) else self._mismatch(type_, value, what)
             case WordType():
                 return value.text if isinstance(value, tree.Name) else self._mismatch(type_, value, what)
+            case ExpressionType():
+                return self._formula(type_, value, what)
             case ChoiceType():
                 return self._choice(type_, value, what, type_)
             case ListType(item):
@@ -229,6 +243,47 @@ class Reader:
             self.report("C209", f"{what} is {number:g}, {wrong}", value.span, f"expected {type_}", help=remedy)
             return INVALID
         return int(number) if type_.integer else number
+
+    # -- formulas ------------------------------------------------------------------------------------------------
+
+    def _formula(self, type_: ExpressionType, value: tree.Value, what: str) -> Any:
+        if isinstance(value, (tree.Text, tree.List)):
+            return self._mismatch(type_, value, what)
+        first: dict[str, tree.Name] = {}
+        for name in names_in(value):
+            first.setdefault(name.text, name)
+        for variable in type_.variables:
+            if variable in first and variable in self.hyperparameters:
+                self._hidden_hyperparameter(first[variable], what)
+        others = [name for text, name in first.items() if text not in type_.variables]
+        return Formula(value, {name.text: self._named_number(type_, name, what) for name in others})
+
+    def _named_number(self, type_: ExpressionType, name: tree.Name, what: str) -> Any:
+        self.used.add(name.text)
+        if name.text in self.hyperparameters or self.hyperparameters_unread:
+            return self.hyperparameters.get(name.text, INVALID)
+        guess = suggestion(name.text, (*type_.variables, *self.hyperparameters))
+        known = listed((*type_.variables, *self.hyperparameters), "and")
+        self.report(
+            "C244",
+            f"there is no `{name.text}` in {what}",
+            name.span,
+            f"neither {listed(type_.variables, 'nor')} nor a hyperparameter",
+            help=f"did you mean `{guess}`?"
+            if guess
+            else f"the names are {known}; another one is defined by `hyperparameters {{ {name.text} = ... }}`",
+        )
+        return INVALID
+
+    def _hidden_hyperparameter(self, name: tree.Name, what: str) -> None:
+        self.used.add(name.text)
+        self.report(
+            "C247",
+            f"`{name.text}` has a meaning of its own in {what}, and is a hyperparameter too",
+            name.span,
+            "not the hyperparameter",
+            help="give the hyperparameter another name",
+        )
 
     # -- arithmetic ----------------------------------------------------------------------------------------------
 
@@ -360,7 +415,7 @@ _OPERATORS = {
 
 
 def names_in(value: tree.Value) -> list[tree.Name]:
-    """The names that the arithmetic of a value refers to."""
+    """The names that a value refers to in arithmetic and in the arguments of functions."""
     match value:
         case tree.Name():
             return [value]
@@ -368,6 +423,9 @@ def names_in(value: tree.Value) -> list[tree.Name]:
             return names_in(operand)
         case tree.Binary(_, left, right):
             return names_in(left) + names_in(right)
+        case tree.Call(_, arguments):
+            values = [part.value if isinstance(part, tree.Setting) else part for part in arguments]
+            return [name for part in values for name in names_in(part)]
     return []
 
 
@@ -428,6 +486,8 @@ def _remedy(expected: OptionType, value: tree.Value) -> str:
             return f"write a list, even of one entry: `[{written}]`"
         case (WordType() | ChoiceType(), tree.Text(word)) if word.isidentifier():
             return f"take the quotes away: `{word}`"
+        case ExpressionType(), tree.Text(formula):
+            return f"take the quotes away: `{formula}`"
         case NumberType(), tree.Text(number) if _is_number(number):
             return f"take the quotes away: `{number.strip()}`"
         case ChoiceType(names=names), _:

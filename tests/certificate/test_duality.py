@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,66 +11,172 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reludsl.certificate.cones import PatternCones
-from reludsl.certificate.duality import Feasible, bound_from, dual_bound, feasible_point, largest_price
-from reludsl.ir import objective
-from reludsl.ir.pattern_form import PatternForm
-from reludsl.lowering.patterns import sample_patterns
-from reludsl.model.losses.hinge import Hinge
-from reludsl.model.losses.logistic import Logistic
-from reludsl.model.losses.squared import HalfSquare
+from reludsl.certificate.duality import (
+    Feasible,
+    block_prices,
+    bound_from,
+    dual_bound,
+    feasible_point,
+)
+from reludsl.ir import BlockPenalty, PatternForm, objective
+from reludsl.ir.pattern_problem import as_columns
+from tests.certificate.instances import (
+    ACTIVATIONS,
+    LOSSES,
+    OFFSETS,
+    SMOOTH,
+    Arrays,
+    Instance,
+    patterns_of,
+    random_feasible,
+    solved,
+)
 
-FORMS = {
-    "squared": (HalfSquare(), "distance"),
-    "hinge": (Hinge(), "margin"),
-    "hinge, margin 2": (Hinge(2.0), "margin"),
-    "logistic": (Logistic(), "margin"),
-}
+INSIDE = 1 - 1e-12
+"""What takes a point on the border of a conjugate's domain inside, whatever rounding made of it."""
+
+instances = st.builds(
+    Instance,
+    loss=st.sampled_from(sorted(LOSSES)),
+    activation=st.sampled_from([*ACTIVATIONS, "features"]),
+    offset=st.sampled_from(sorted(OFFSETS)),
+    several=st.booleans(),
+    weighted=st.booleans(),
+    mean=st.booleans(),
+    beta=st.floats(1e-3, 10),
+    seed=st.integers(0, 10_000),
+).map(lambda given: replace(given, several=True) if given.loss == "cross-entropy" else given)
 
 
-def form_of(loss: str, mean: bool, beta: float) -> PatternForm:
-    function, structure = FORMS[loss]
-    return PatternForm(function, structure, mean, beta)  # type: ignore[arg-type]
-
-
-def instance(seed: int, n: int, d: int, labels: bool) -> dict[str, np.ndarray]:
+def dual_points(given: Instance, seed: int, exponent: float) -> list[np.ndarray]:
+    """Random and adversarial dual points (n, c): of any size, with and without the samples that do not count, ..."""
     generator = np.random.default_rng(seed)
-    X = generator.standard_normal((n, d))
-    y = generator.standard_normal(n)
-    D, _ = sample_patterns(X, 8, seed)
-    return {"X": X, "y": np.where(y > 0, 1.0, -1.0) if labels else y, "D": D}
-
-
-def random_feasible(arrays: dict[str, np.ndarray], seed: int, scale: float) -> dict[str, np.ndarray]:
-    generator = np.random.default_rng(seed)
-    cones = PatternCones(arrays["X"], arrays["D"])
-    shape = (arrays["X"].shape[1], arrays["D"].shape[1])
-    return {
-        name: np.column_stack([cones.project(scale * generator.standard_normal(shape[0]), i) for i in range(shape[1])])
-        for name in ("V", "W")
-    }
+    problem = given.problem
+    random = 10.0**exponent * generator.standard_normal((given.n, given.outputs))
+    weights = np.ones(given.n) if problem.weights is None else problem.weights
+    # ... and at gradients, where the conjugate is finite, pushed and shrunk.
+    scale = float(np.exp(generator.uniform(-6, 2)))
+    predictions = problem.predictions(*as_columns(given.program, random_feasible(given, seed, scale)))
+    gradient = -problem.loss_gradient(predictions)
+    return [
+        random,
+        random * weights[:, None],
+        gradient,
+        10.0**exponent * gradient,
+        gradient + 1e-3 * random * weights[:, None],
+        np.zeros_like(random),
+    ]
 
 
 @settings(max_examples=150, deadline=None)
-@given(
-    st.sampled_from(sorted(FORMS)),
-    st.booleans(),
-    st.floats(1e-3, 10),
-    st.integers(0, 10_000),
-    st.floats(-6, 6),
-    st.floats(-4, 2),
-)
+@given(instances, st.integers(0, 10_000), st.floats(-6, 6), st.floats(-4, 2))
 def test_no_dual_point_beats_a_feasible_one(
-    loss: str, mean: bool, beta: float, seed: int, z_exponent: float, point_exponent: float
+    given: Instance, seed: int, z_exponent: float, point_exponent: float
 ) -> None:
     """Random and absurd dual points of every size and sign give true lower bounds, or -inf."""
-    form = form_of(loss, mean, beta)
-    arrays = instance(seed, 12, 3, form.structure == "margin")
-    z = 10.0**z_exponent * np.random.default_rng(seed + 1).standard_normal(12)
-    bound = bound_from(form, arrays["X"], arrays["D"].astype(float), arrays["y"], z)
-    point = random_feasible(arrays, seed + 2, 10.0**point_exponent)
-    value = objective(form.program("p"), {**arrays, **point})
-    assert not math.isnan(bound)
-    assert bound <= value + 1e-9 * (1 + abs(value))
+    problem = given.problem
+    point = random_feasible(given, seed + 2, 10.0**point_exponent)
+    value = objective(given.program, {**given.arrays, **point})
+    for z in dual_points(given, seed, z_exponent):
+        bound = bound_from(problem, z) / problem.scale
+        assert not math.isnan(bound)
+        assert bound <= value + 1e-9 * (1 + abs(value))
+
+
+VARIED = [
+    Instance("squared"),
+    Instance("squared", offset="free", mean=True, weighted=True),
+    Instance("squared", "gated", "squared", several=True),
+    Instance("squared", "features", "absolute", several=True, weighted=True),
+    Instance("huber", "leaky", "both", weighted=True),
+    Instance("huber", "features", "free", mean=True),
+    Instance("huber", "absolute", "absolute", several=True),
+    Instance("squared hinge", "absolute", "free", weighted=True),
+    Instance("squared hinge", "gated", "none", several=True, mean=True),
+    Instance("squared hinge", "features", "both"),
+    Instance("logistic", "relu", "free"),
+    Instance("logistic", "gated", "absolute", weighted=True, mean=True),
+    Instance("logistic", "leaky", "squared", several=True, weighted=True),
+    Instance("logistic", "features", "free", several=True),
+    Instance("cross-entropy", "relu", "none", several=True),
+    Instance("cross-entropy", "relu", "free", several=True, weighted=True, mean=True),
+    Instance("cross-entropy", "gated", "squared", several=True, weighted=True),
+    Instance("cross-entropy", "features", "absolute", several=True),
+    Instance("cross-entropy", "absolute", "free", several=True),
+]
+varied = pytest.mark.parametrize("given_", VARIED, ids=lambda given: " ".join(str(given).split("(")[1].split(", ")[:6]))
+
+
+@varied
+def test_the_bound_is_tight_at_the_optimum(given_: Instance) -> None:
+    """At the point that another solver finds the gap closes, and the bound does not pass that solver's optimum."""
+    point, optimum = solved(given_)
+    feasible = feasible_point(given_.program, given_.arrays, point)
+    bound = dual_bound(given_.program, given_.arrays, feasible, point)
+    assert bound is not None and bound.scope == "program" and bound.by == "duality"
+    assert feasible.objective == pytest.approx(optimum, rel=1e-6)
+    assert bound.value <= optimum + 1e-7 * abs(optimum)
+    assert bound.gap <= 1e-4
+
+
+@varied
+def test_no_dual_point_beats_the_optimum(given_: Instance) -> None:
+    """Close to the optimal dual point and far from it, more sharply than with random feasible points."""
+    point, optimum = solved(given_)
+    problem = given_.problem
+    best = -problem.loss_gradient(problem.predictions(*as_columns(given_.program, point)))
+    generator = np.random.default_rng(1)
+    candidates = [best * factor for factor in (0.5, 0.99, 1.01, 2.0, 100.0, -1.0)]
+    candidates += [best * generator.uniform(1 - spread, 1 + spread, best.shape) for spread in (1e-6, 1e-3, 0.1, 1.0)]
+    candidates += [best + spread * generator.standard_normal(best.shape) for spread in (1e-6, 1e-3, 0.1)]
+    for seed in range(3):
+        candidates += dual_points(given_, seed, 0.0)
+    for z in candidates:
+        assert bound_from(problem, z) / problem.scale <= optimum + 1e-7 * abs(optimum)
+
+
+def test_a_complete_program_bounds_the_training_problem() -> None:
+    given_ = VARIED[0]
+    point, optimum = solved(given_)
+    feasible = feasible_point(given_.program, given_.arrays, point)
+    bound = dual_bound(given_.program, given_.arrays, feasible, point, complete=True)
+    assert bound is not None and (bound.scope, bound.by) == ("global", "enumeration")
+    assert bound.value == pytest.approx(optimum, rel=1e-4)
+
+
+@settings(max_examples=100, deadline=None)
+@given(instances.filter(lambda given: given.loss in SMOOTH), st.integers(0, 9999), st.floats(-4, 3))
+def test_admissible_points_suit_output_biases_and_the_domain(given: Instance, seed: int, exponent: float) -> None:
+    problem = given.problem
+    predictions = problem.predictions(*as_columns(given.program, random_feasible(given, seed, 10.0**exponent)))
+    z = -problem.loss_gradient(predictions)
+    found = problem.admissible(z)
+    assert found.shape == z.shape
+    if problem.offset and not problem.offset_l1 and not problem.offset_l2:
+        assert np.abs(found.sum(axis=0)).max() <= 1e-9 * (1 + np.abs(z).max())
+    assert math.isfinite(problem.conjugate_value(-INSIDE * found))
+    again = problem.admissible(found)  # nothing is left to do
+    assert again == pytest.approx(found, abs=1e-9 * (1 + np.abs(z).max()))
+
+
+def test_the_conjugate_of_weighted_losses_is_the_supremum() -> None:
+    """Against its definition, over predictions; samples without weight must be left alone."""
+    for name in SMOOTH:
+        given_ = Instance(name, several=name == "cross-entropy", weighted=True)
+        problem = given_.problem
+        generator = np.random.default_rng(0)
+        F = generator.standard_normal((given_.n, given_.outputs))
+        S = problem.loss_gradient(F)
+        attained = float(np.sum(S * F)) - problem.loss_value(F)
+        assert problem.conjugate_value(INSIDE * S) == pytest.approx(attained)
+        for other in (F + generator.standard_normal(F.shape), 10 * F, 0 * F):
+            assert problem.conjugate_value(S) >= float(np.sum(S * other)) - problem.loss_value(other) - 1e-9
+        assert problem.weights is not None
+        S[problem.weights == 0] = 0.1
+        assert problem.conjugate_value(S) == math.inf
+
+
+# -- cones -------------------------------------------------------------------------------------------------------------
 
 
 @settings(max_examples=40, deadline=None)
@@ -81,70 +188,111 @@ def test_projection_meets_the_optimality_conditions(seed: int, n: int, d: int) -
     cones = PatternCones(X, D)
     for pattern in range(3):
         c = generator.standard_normal(d)
-        u = cones.project(c, pattern)
+        u = one(cones, c, pattern)
         rows = (2 * D[:, pattern] - 1)[:, None] * X
         assert (rows @ u >= -1e-9 * np.linalg.norm(X, axis=1)).all()
         assert abs((c - u) @ u) <= 1e-9  # Moreau: c = u + (c - u) with orthogonal parts,
-        inside = cones.project(generator.standard_normal(d), pattern)
+        inside = one(cones, generator.standard_normal(d), pattern)
         assert (c - u) @ inside <= 1e-9  # and c - u in the polar cone
+
+
+def one(cones: PatternCones, column: np.ndarray, pattern: int) -> np.ndarray:
+    """The projection of one column."""
+    projector = cones.projector
+    found: np.ndarray = projector.project(column[None], np.array([pattern]), projector.no_supports(1))[0][0]
+    return found
 
 
 def test_projection_of_degenerate_cones() -> None:
     X = np.array([[1.0, 0.0], [0.0, 0.0], [-1.0, 0.0], [1.0, 0.0]])
     cones = PatternCones(X, np.array([[1.0], [1.0], [0.0], [1.0]]))
-    assert cones.project(np.array([-1.0, 2.0]), 0) == pytest.approx([0.0, 2.0])
+    assert one(cones, np.array([-1.0, 2.0]), 0) == pytest.approx([0.0, 2.0])
     only_zero = PatternCones(np.array([[1.0], [1.0]]), np.array([[1.0], [0.0]]))
-    assert only_zero.project(np.array([3.0]), 0) == pytest.approx([0.0])
-    assert only_zero.project(np.array([0.0]), 0) == pytest.approx([0.0])
+    assert one(only_zero, np.array([3.0]), 0) == pytest.approx([0.0])
+    assert one(only_zero, np.array([0.0]), 0) == pytest.approx([0.0])
 
 
 def test_where_least_squares_fails_the_answers_stay_true(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*arguments: object, **keywords: object) -> None:
         raise RuntimeError("iteration limit")
 
-    monkeypatch.setattr("reludsl.certificate.cones.nnls", fail)
+    def no_row_added(self: object, products: np.ndarray, *others: object) -> np.ndarray:
+        return np.zeros(len(products), dtype=bool)
+
+    monkeypatch.setattr("reludsl.cones.projection.nnls", fail)
+    monkeypatch.setattr("reludsl.cones.projection.ConeProjector._add_worst", no_row_added)
     cones = PatternCones(np.eye(2), np.array([[1.0], [0.0]]))
-    c = np.array([-3.0, 4.0])
-    assert cones.project(c, 0) == pytest.approx([0.0, 0.0])  # in the cone
-    assert cones.norm_bound(c, 0) == 5.0  # not below the norm of the projection
+    c = np.array([[-3.0], [4.0]])
+    assert cones.project(c) == pytest.approx(0.0)  # in the cone
+    assert cones.norm_bounds(c, np.array([0]), 0.0) == pytest.approx(5.0)  # not below the norm of the projection
 
 
-def test_largest_price_is_the_largest_over_the_cones() -> None:
-    arrays = instance(3, 10, 3, False)
-    z = arrays["y"]
-    X, D = arrays["X"], arrays["D"].astype(float)
-    cones = PatternCones(X, D)
-    by_hand = max(
-        float(np.linalg.norm(cones.project(sign * X.T @ (D[:, i] * z), i)))
-        for i in range(D.shape[1])
-        for sign in (1, -1)
-    )
-    assert largest_price(X, D, z, 1e-9) == pytest.approx(by_hand)
-    assert largest_price(X, D, z, 2 * by_hand) == 2 * by_hand  # certainly no larger than the threshold
+def test_the_largest_price_is_the_largest_over_the_cones() -> None:
+    for several in (False, True):
+        given_ = Instance(seed=3, n=10, several=several)
+        problem, D, X = given_.problem, patterns_of(given_), given_.arrays["X"]
+        z = problem.Y
+        cones = PatternCones(X, D)
+        by_hand = max(
+            float(np.linalg.norm(one(cones, sign * X.T @ (D[:, i] * z[:, k]), i)))
+            for k in range(z.shape[1])
+            for i in range(D.shape[1])
+            for sign in (1, -1)
+        )
+        assert block_prices(replace(problem, group=1e-9), z).max() == pytest.approx(by_hand)
+        assert block_prices(replace(problem, group=2 * by_hand), z).max() <= 2 * by_hand
 
 
-def test_an_infeasible_point_is_projected_and_its_violation_told() -> None:
-    form = form_of("squared", False, 0.1)
-    arrays = instance(5, 12, 3, False)
-    generator = np.random.default_rng(0)
-    shape = (3, arrays["D"].shape[1])
-    point = {"V": generator.standard_normal(shape), "W": generator.standard_normal(shape)}
-    program = form.program("p")
-    feasible = feasible_point(program, arrays, point)
+def test_without_cones_the_largest_price_is_a_norm() -> None:
+    given_ = Instance(activation="gated", several=True)
+    z, X, D = given_.problem.Y, given_.arrays["X"], patterns_of(given_)
+    norms = [np.linalg.norm(X.T @ (D[:, i] * z[:, k])) for i in range(D.shape[1]) for k in range(3)]
+    assert block_prices(given_.problem, z).max() == pytest.approx(max(norms))
+    features = Instance(activation="features", several=True)
+    by_hand = np.abs(features.arrays["Z"].T @ features.problem.Y).max()
+    assert block_prices(features.problem, features.problem.Y).max() == pytest.approx(by_hand)
+
+
+# -- feasible points ---------------------------------------------------------------------------------------------------
+
+
+def random_point(given: Instance, seed: int = 0) -> Arrays:
+    """A point that does not look at the cones."""
+    generator = np.random.default_rng(seed)
+    shape = (given.d, given.arrays["D"].shape[1])
+    return {"V": generator.standard_normal(shape), "W": generator.standard_normal(shape)}
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_an_infeasible_point_is_projected_and_its_violation_told(several: bool) -> None:
+    given_ = Instance(beta=0.1, seed=5, several=several)
+    program, arrays = given_.program, given_.arrays
+    feasible = feasible_point(program, arrays, random_point(given_))
     assert feasible.violation > 0.1
     assert feasible_point(program, arrays, feasible.point).violation <= 1e-12
     assert feasible.objective == pytest.approx(objective(program, {**arrays, **feasible.point}))
+
+
+@pytest.mark.parametrize("activation", ["gated", "features"])
+def test_without_cones_every_point_is_feasible(activation: str) -> None:
+    given_ = Instance(activation=activation, offset="both", several=True, beta=1e-3)
+    point, optimum = solved(given_)
+    feasible = feasible_point(given_.program, given_.arrays, point)
+    assert feasible.violation == 0.0
+    assert feasible.objective == pytest.approx(optimum, rel=1e-6)
+    assert np.array_equal(feasible.point["c0"], point["c0"])
 
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 9999), st.floats(-8, 8))
 def test_the_violation_is_what_the_definition_says(seed: int, exponent: float) -> None:
     """The worst e_k x_kᵀv / ‖x_k‖ below zero, over all columns of both blocks, relative to the longest column."""
-    arrays = instance(seed, 12, 3, False)
-    generator = np.random.default_rng(seed)
+    given_ = Instance(beta=0.1, seed=seed)
+    arrays = given_.arrays
     P = arrays["D"].shape[1]
     # Blocks of very different sizes: each is held against the longest column of both.
-    point = {"V": generator.standard_normal((3, P)), "W": 10.0**exponent * generator.standard_normal((3, P))}
+    point = random_point(given_, seed)
+    point["W"] = 10.0**exponent * point["W"]
     worst = max(
         -(2.0 * arrays["D"][k, i] - 1.0) * float(arrays["X"][k] @ block[:, i]) / float(np.linalg.norm(arrays["X"][k]))
         for block in point.values()
@@ -152,29 +300,43 @@ def test_the_violation_is_what_the_definition_says(seed: int, exponent: float) -
         for k in range(12)
     )
     longest = max(float(np.linalg.norm(block[:, i])) for block in point.values() for i in range(P))
-    found = feasible_point(form_of("squared", False, 0.1).program("p"), arrays, point).violation
+    found = feasible_point(given_.program, arrays, point).violation
     assert found == pytest.approx(max(worst, 0.0) / longest, rel=1e-9)
 
 
 def test_zero_is_taken_when_it_is_better() -> None:
-    form = form_of("squared", False, 1e3)
-    arrays = instance(5, 12, 3, False)
-    point = random_feasible(arrays, 1, 1.0)
-    feasible = feasible_point(form.program("p"), arrays, point)
-    assert feasible.objective == pytest.approx(0.5 * float(arrays["y"] @ arrays["y"]))
+    given_ = Instance(beta=1e3, seed=5)
+    feasible = feasible_point(given_.program, given_.arrays, random_feasible(given_, 1, 1.0))
+    y = given_.arrays["y"]
+    assert feasible.objective == pytest.approx(0.5 * float(y @ y))
+
+
+def zero_point(given: Instance) -> Arrays:
+    return {name: 0 * block for name, block in random_point(given).items()}
 
 
 def test_kinks_give_no_bound() -> None:
-    form = form_of("hinge", False, 0.1)
-    arrays = instance(5, 12, 3, True)
-    zero = {name: np.zeros((3, arrays["D"].shape[1])) for name in ("V", "W")}
-    assert dual_bound(form.program("p"), arrays, Feasible(zero, 12.0, 0.0)) is None
+    given_ = Instance("hinge", beta=0.1, seed=5)
+    assert dual_bound(given_.program, given_.arrays, Feasible(zero_point(given_), 12.0, 0.0)) is None
+
+
+@pytest.mark.parametrize(
+    "penalty",
+    [
+        BlockPenalty(l1=0.1),
+        BlockPenalty(group_without_biases=0.1),
+        BlockPenalty(group=0.1, l1_without_biases=0.1),
+    ],
+    ids=str,
+)
+def test_penalties_of_other_norms_give_no_bound(penalty: BlockPenalty) -> None:
+    given_ = Instance(seed=5)
+    program = PatternForm(SMOOTH["squared"], penalty).program("p")
+    assert dual_bound(program, given_.arrays, Feasible(zero_point(given_), 12.0, 0.0)) is None
 
 
 def test_no_penalty_bounds_by_the_loss_alone() -> None:
-    form = form_of("squared", False, 0.0)
-    arrays = instance(5, 12, 3, False)
-    zero = {name: np.zeros((3, arrays["D"].shape[1])) for name in ("V", "W")}
-    program = form.program("p")
-    bound = dual_bound(program, arrays, feasible_point(program, arrays, zero))
+    given_ = Instance(beta=0.0, seed=5)
+    program, arrays = given_.program, given_.arrays
+    bound = dual_bound(program, arrays, feasible_point(program, arrays, zero_point(given_)))
     assert bound is not None and 0 <= bound.value <= 1e-12

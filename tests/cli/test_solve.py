@@ -14,7 +14,7 @@ from tests.cli.running import Result, run
 
 FIELDS = [
     *("status", "formulation", "backend", "objective", "program_objective", "violation", "bound", "means", "width"),
-    *("patterns", "iterations", "seconds", "metrics", "decisions", "network"),
+    *("neurons", "patterns", "iterations", "seconds", "metrics", "decisions", "network"),
 ]
 PHASES = ["check", "bind", "lower", "compile", "solve", "recover"]
 
@@ -51,8 +51,9 @@ def test_the_object_has_the_documented_fields_in_their_order() -> None:
     assert list(found["patterns"]) == ["drawn", "kept", "active"]
     assert list(found["seconds"]) == PHASES and all(value >= 0 for value in found["seconds"].values())
     assert list(found["metrics"]) == ["train"]
+    assert found["width"] <= found["neurons"] <= 2 * found["patterns"]["active"]
     assert found["status"] == "solved" and found["means"] == "upper bound"
-    assert (found["formulation"], found["backend"], found["network"]) == ("sampled", "admm", None)
+    assert (found["formulation"], found["backend"], found["network"]) == ("sampled", "newton", None)
     assert found["bound"]["scope"] in ("program", "global")
     assert found["bound"]["value"] <= found["objective"] <= found["program_objective"] * (1 + 1e-6)
     assert all(isinstance(decision, str) for decision in found["decisions"])
@@ -81,7 +82,8 @@ def test_the_summary_says_the_same() -> None:
     rows = dict(line.split(maxsplit=1) for line in told.splitlines())
     assert rows["status"] == "solved"
     assert rows["objective"].startswith(f"{found['objective']:.8g} ")
-    assert rows["network"].startswith(f"{found['width']} neurons")
+    pruned = "" if found["neurons"] == found["width"] else f", pruned from {found['neurons']}"
+    assert rows["network"].startswith(f"{found['width']} hidden neurons{pruned}, from {found['patterns']['active']} ")
     assert f"r2 {found['metrics']['train']['r2']:.4g}" in rows["train"]
 
 

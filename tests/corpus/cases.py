@@ -49,11 +49,28 @@ REAL = spec()
 BINARY = spec("input X : matrix[n, d], target y : binary[n]")
 POSITIVE = spec('input X : matrix[n, d], target y : binary[n] { positive = "yes" }')
 HINGE = spec("input X : matrix[n, d], target y : binary[n]", "loss hinge")
+HINGE_BY_RBCD = spec(
+    "input X : matrix[n, d], target y : binary[n]", "loss hinge", "solver admm { linear_solver = rbcd }\n"
+)
+WEIGHTED = spec("input X : matrix[n, d], target y : vector[n], weight w : vector[n]")
+NARROW = {"spec.relu": REAL["spec.relu"].replace("two_layer", "two_layer { bias = hidden, width = 1 }")}
+CLASSES = "input X : matrix[n, d], target y : categorical[n, k]"
 CHECK = "check spec.relu --data data.csv"
 CHECK_NPZ = "check spec.relu --data data.npz"
 
 
 # -- files -------------------------------------------------------------------------------------------------------
+
+
+def columns(options: str, more: str = "") -> dict[str, str]:
+    """A spec whose target is a matrix with these options."""
+    return several(f"input X : matrix[n, d], target Y : matrix[n, c] {options}{more}")
+
+
+def several(data: str, loss: str = "loss squared") -> dict[str, str]:
+    """A spec with separate outputs."""
+    found = spec(data, loss)["spec.relu"]
+    return {"spec.relu": found.replace("two_layer", "two_layer { outputs = separate }")}
 
 
 def npz(**arrays: object) -> bytes:
@@ -77,9 +94,11 @@ def network(change: Callable[[dict[str, object], dict[str, np.ndarray]], object]
         "input": "X",
         "columns": ["a", "b"],
         "target": "y",
+        "target_columns": None,
         "labels": None,
+        "weight": None,
     }
-    sizes = {"d": 2, "m": 1}
+    sizes = {"d": 2, "m": 1, "c": 1}
     arrays = {name: np.ones([sizes[axis] for axis in axes]) for name, axes in ARRAYS.items()}
     change(described, arrays)
     return npz(json=json.dumps(described), **arrays)
@@ -87,12 +106,14 @@ def network(change: Callable[[dict[str, object], dict[str, np.ndarray]], object]
 
 GOOD_CSV = "a,b,y\n1,2,1.5\n3,-1,0.5\n-2,0.5,2\n0.3,1,-1\n"
 GOOD = csv(GOOD_CSV)
+WEIGHTED_CSV = "a,b,y,w\n1,2,1.5,1\n3,-1,0.5,0\n-2,0.5,2,2.5\n0.3,1,-1,1\n"
 LABELS_CSV = "a,b,y\n1,2,yes\n3,-1,no\n-2,0.5,yes\n0.3,1,no\n"
 SIGNS_CSV = LABELS_CSV.replace("yes", "1").replace("no", "-1")
 X = [[1.0, 2.0], [3.0, -1.0], [-2.0, 0.5], [0.3, 1.0]]
 Y = [1.5, 0.5, 2.0, -1.0]
 PICKLED = npz(X=np.array([{"a": 1}], dtype=object), y=Y)
 SOLVE = "solve spec.relu --data data.csv"
+PATH = "path spec.relu --data data.csv --set "
 PREDICT = "predict net.npz --data data.csv"
 
 
@@ -150,10 +171,33 @@ CASES = (
         CHECK,
         spec('input X : matrix[n, d] { columns = ["a", "y"] }, target y : vector[n]') | GOOD,
     ),
+    Case("D304", "columns_of_the_target", CHECK, columns("") | GOOD),
+    Case("D304", "one_column_for_several", CHECK + " --target y", columns('{ columns = ["b", "y"] }') | GOOD),
+    Case(
+        "D304",
+        "target_columns_missing",
+        CHECK,
+        columns('{ columns = ["y", "mas", "size"] }') | csv("a,mass,y\n1,2,3\n"),
+    ),
+    Case("D304", "weight_missing", CHECK, WEIGHTED | GOOD),
+    Case("D304", "weight_is_the_target", CHECK + " --target w", WEIGHTED | csv(WEIGHTED_CSV)),
+    Case(
+        "D304",
+        "weight_among_target_columns",
+        CHECK,
+        columns('{ columns = ["y", "w"] }', ", weight w : vector[n]") | csv(WEIGHTED_CSV),
+    ),
+    Case(
+        "D304",
+        "listed_twice",
+        CHECK,
+        spec('input X : matrix[n, d] { columns = ["a", "b", "a"] }, target y : vector[n]') | GOOD,
+    ),
     Case("D314", "repeated_header", CHECK, REAL | csv("a,b,a,y\n1,2,3,4\n")),
     # Values that are no numbers.
     Case("D305", "text_in_numbers", CHECK, REAL | csv("a,b,y\n1,2,3\n4,n/a,6\n7,?,9\n")),
     Case("D305", "text_in_target", CHECK, REAL | csv("a,b,y\n1,2,low\n4,5,high\n")),
+    Case("D305", "text_in_weights", CHECK, WEIGHTED | csv("a,y,w\n1,2,much\n4,5,little\n")),
     Case("D306", "empty_cells", CHECK, REAL | csv("a,b,y\n1,2,3\n4,,6\n,8,9\n1,,2\n")),
     Case("D306", "empty_column", CHECK, REAL | csv("a,b,y\n1,,3\n4,,6\n")),
     Case("D306", "label_missing", CHECK, POSITIVE | csv("a,b,y\n1,2,yes\n4,5,\n6,7,no\n")),
@@ -173,13 +217,37 @@ CASES = (
     Case("D308", "target_of_one_value", CHECK_NPZ, {**REAL, "data.npz": npz(X=X, y=1.0)}),
     Case("D308", "declared_columns", CHECK, spec("input X : matrix[n, 30], target y : vector[n]") | GOOD),
     Case("D308", "declared_rows", CHECK, spec("input X : matrix[100, d], target y : vector[100]") | GOOD),
+    Case("D308", "target_of_one_dimension", CHECK_NPZ, columns("") | {"data.npz": npz(X=X, Y=Y)}),
+    Case(
+        "D308",
+        "as_many_as_inputs",
+        CHECK_NPZ,
+        several("input X : matrix[n, d], target Y : matrix[n, d]") | {"data.npz": npz(X=X, Y=np.ones((4, 3)))},
+    ),
     Case("D312", "no_rows", CHECK, REAL | csv("a,b,y\n")),
     Case("D312", "no_rows_for_labels", CHECK, BINARY | csv("a,b,y\n")),
     Case("D312", "all_held_out", SOLVE + " --holdout 0.95", REAL | GOOD),
     Case("D313", "different_rows", CHECK_NPZ, {**REAL, "data.npz": npz(X=X, y=Y[:3])}),
+    Case("D313", "fewer_weights", CHECK_NPZ, {**WEIGHTED, "data.npz": npz(X=X, y=Y, w=[1.0, 2.0])}),
+    # Weights.
+    Case("D319", "negative_weight", CHECK, WEIGHTED | csv(WEIGHTED_CSV.replace("2.5", "-2.5"))),
+    Case("D319", "no_weight_at_all", CHECK, WEIGHTED | csv("a,y,w\n1,2,0\n4,5,0\n")),
     # Targets.
     Case("D309", "constant_target", CHECK, REAL | csv("a,b,y\n1,2,3\n4,5,3\n")),
     Case("D309", "one_label", CHECK, POSITIVE | csv("a,b,y\n1,2,yes\n4,5,yes\n")),
+    Case(
+        "D309",
+        "constant_target_column",
+        CHECK,
+        columns('{ columns = ["y", "z"] }') | csv("a,y,z\n1,2,3\n4,5,3\n"),
+    ),
+    Case("D309", "one_class", CHECK, several(CLASSES) | csv("a,y\n1,7\n4,7\n")),
+    Case(
+        "D310",
+        "declared_classes",
+        CHECK,
+        several(CLASSES.replace("k", "4")) | csv("a,y\n1,low\n4,high\n7,middle\n"),
+    ),
     Case("D310", "three_labels", CHECK, BINARY | csv("a,b,y\n1,2,low\n4,5,high\n7,8,middle\n")),
     Case("D310", "ten_numbers", CHECK, BINARY | csv("a,y\n" + "".join(f"{i},{i}\n" for i in range(10)))),
     Case("D310", "positive_unknown", CHECK, POSITIVE | csv("a,b,y\n1,2,ja\n4,5,nein\n")),
@@ -187,6 +255,32 @@ CASES = (
     Case("D315", "constant_column", CHECK, REAL | csv("a,one,y\n1,1,3\n4,1,6\n"), exit_code=0),
     Case("D315", "constant_columns", CHECK, REAL | csv("one,a,two,y\n1,1,2,3\n1,4,2,6\n"), exit_code=0),
     Case("D316", "too_many_patterns", CHECK, spec(more="formulation exact { limit = 3 }\n") | GOOD),
+    Case(
+        "D317",
+        "class_held_out",
+        SOLVE + " --holdout 0.34",
+        several(CLASSES, "loss cross_entropy") | csv("a,y\n1,u\n2,v\n-1,w\n3,w\n0,u\n5,v\n"),
+        exit_code=0,
+    ),
+    Case(
+        "D323",
+        "guarantee_for_patterns",
+        CHECK,
+        spec(more="formulation sampled { patterns = guarantee(violation = 1e-5, confidence = 0.99) }\n") | GOOD,
+    ),
+    Case(
+        "D323",
+        "guarantee_for_neurons",
+        SOLVE,
+        spec(more="formulation random_features { neurons = guarantee(violation = 1e-6, confidence = 0.5) }\n") | GOOD,
+    ),
+    # Gates.
+    Case(
+        "D318",
+        "gate_of_zeros",
+        CHECK,
+        spec(more='formulation sampled { gates = "gates.csv" }\n') | GOOD | {"gates.csv": "g1,g2\n0.6,-0.8\n0,0\n"},
+    ),
     # Networks.
     Case("D320", "network_missing", PREDICT, GOOD),
     Case("D320", "network_of_others", PREDICT, {**GOOD, "net.npz": npz(weights=X)}),
@@ -198,12 +292,31 @@ CASES = (
     # Outputs.
     Case("D330", "network_unwritable", SOLVE + " -o nowhere/net.npz", REAL | GOOD),
     Case("D330", "script_unwritable", "compile spec.relu -o nowhere/solve.py", REAL),
+    Case("D302", "table_without_format", PATH + "beta=[1,2] -o results.xlsx", REAL | GOOD),
+    Case("D330", "table_unwritable", PATH + "beta=[1,2] -o nowhere/results.csv", REAL | GOOD),
+    Case("D330", "best_network_unwritable", PATH + "beta=[1,2] --folds 2 --save nowhere/net.npz", REAL | GOOD),
+    Case("D312", "too_many_folds", PATH + "beta=[1,2] --folds 5", REAL | GOOD),
     Case("D330", "predictions_unwritable", PREDICT + " -o .", {**GOOD, "net.npz": network()}),
     # The command line.
     Case("C220", "unknown_override", SOLVE + " --set bta=1", REAL | GOOD),
     Case("C220", "unreadable_override", SOLVE + " --set beta=1..2", REAL | GOOD),
     Case("C210", "unknown_name_in_an_override", SOLVE + " --set beta=2*gamma", REAL | GOOD),
     Case("C209", "override_out_of_range", SOLVE + " --set beta=-1", REAL | GOOD),
+    Case("C220", "no_grid", PATH + "beta=3", REAL | GOOD),
+    Case("C220", "empty_grid", PATH + "beta=[]", REAL | GOOD),
+    Case("C220", "grid_of_nothing", PATH + "bta=[1,2]", REAL | GOOD),
+    Case("C220", "unreadable_grid", PATH + "beta=[1;2]", REAL | GOOD),
+    Case("C240", "misspelt_grid", PATH + "beta=logspce(-4,0,20)", REAL | GOOD),
+    Case("C240", "unknown_grid", PATH + "beta=arange(5)", REAL | GOOD),
+    Case("C241", "grid_without_count", PATH + "beta=logspace(-4,0)", REAL | GOOD),
+    Case("C241", "grid_with_names", PATH + "beta=linspace(first=1,2,3)", REAL | GOOD),
+    Case("C209", "grid_of_no_values", PATH + "beta=logspace(-4,0,0)", REAL | GOOD),
+    Case("C209", "grid_of_half_a_value", PATH + "beta=linspace(1,2,2.5)", REAL | GOOD),
+    Case("C209", "geometric_grid_from_zero", PATH + "beta=geomspace(0,-1,3)", REAL | GOOD),
+    Case("C209", "grid_out_of_range", PATH + "beta=[-1,2,-3]", REAL | GOOD),
+    Case("C208", "text_in_grid", PATH + 'beta=[1,"two"]', REAL | GOOD),
+    Case("C213", "grid_overflows", PATH + "beta=logspace(0,400,3)", REAL | GOOD),
+    Case("C231", "unknown_backend_to_compare", "compare spec.relu --data data.csv --backends admm,cvx", REAL | GOOD),
     Case(
         "C230",
         "backend_cannot",
@@ -220,6 +333,9 @@ CASES = (
         spec(more="solver cvxpy { method = nosuch }\n") | GOOD,
         foreign=True,
     ),
+    Case("C233", "rbcd_and_kinks", SOLVE, HINGE_BY_RBCD | csv(SIGNS_CSV)),
+    Case("C233", "dual_step_and_relaxation", SOLVE, spec(more="solver admm { dual_step = 1.5 }\n") | GOOD),
+    Case("C233", "script_of_rbcd_and_kinks", "compile spec.relu", HINGE_BY_RBCD),
     Case("C232", "nothing_to_explain", "explain hing"),
     Case("C232", "nothing_alike_to_explain", "explain xyzzy"),
     # How a solve ends.
@@ -233,6 +349,14 @@ CASES = (
         foreign=True,
     ),
     Case(
+        "S402",
+        "no_backend_solves",
+        "compare spec.relu --data data.csv --backends cvxpy",
+        spec(more="solver cvxpy { method = scipy }\n") | GOOD,
+        exit_code=3,
+        foreign=True,
+    ),
+    Case(
         "S403",
         "interrupted",
         SOLVE,
@@ -240,4 +364,5 @@ CASES = (
         exit_code=0,
         interrupted=True,
     ),
+    Case("S404", "wider_than_wanted", SOLVE, NARROW | GOOD, exit_code=0),
 )

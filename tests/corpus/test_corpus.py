@@ -27,12 +27,15 @@ HERE = Path(__file__).parent
 GOOD = sorted((HERE / "good").glob("*.relu"))
 BAD = sorted((HERE / "bad").glob("*.relu"))
 SEVERAL = {
+    "custom_five_mistakes": 5,
     "five_mistakes": 5,
     "five_mistakes_of_syntax_and_meaning": 5,
     "mistake_and_warning": 2,
     "two_warnings": 2,
     "windows_and_tabs": 2,
 }
+REFUSED = {"architecture two_layer.outputs = shared"}
+"""Words that the language has for the sake of a message: this one is C223."""
 Golden = Callable[[Path | str, str], None]
 
 
@@ -90,14 +93,22 @@ def test_layouts_that_an_editor_would_silently_repair() -> None:
 
 
 def words_written() -> set[str]:
-    """What the good specs use: `section`, `section kind`, `owner.option`, `owner.option = word`, roles and types."""
+    """What the good specs use: `section`, `section kind`, `owner.option`, `owner.option = word`, roles and types.
+
+    A word with options of its own is the owner of these.
+    """
     used: set[str] = set()
 
     def settings(owner: str, written: tuple[tree.Setting, ...]) -> None:
         for setting in written:
             used.add(f"{owner}.{setting.name.text}")
-            if isinstance(setting.value, tree.Name):
-                used.add(f"{owner}.{setting.name.text} = {setting.value.text}")
+            match setting.value:
+                case tree.Name(word):
+                    used.add(f"{owner}.{setting.name.text} = {word}")
+                case tree.Call(tree.Name(word), arguments):
+                    choice = f"{owner}.{setting.name.text} = {word}"
+                    used.add(choice)
+                    settings(choice, tuple(part for part in arguments if isinstance(part, tree.Setting)))
 
     for path in GOOD:
         spec, _ = parse(read_source(path))
@@ -124,8 +135,9 @@ def words_of_the_language() -> set[str]:
         for option in declared:
             words.add(f"{owner}.{option.name}")
             members = option.type.members if isinstance(option.type, UnionType) else (option.type,)
-            choices = [member for member in members if isinstance(member, ChoiceType)]
-            words.update(f"{owner}.{option.name} = {word}" for choice in choices for word in choice.names)
+            for choice in (entry for member in members if isinstance(member, ChoiceType) for entry in member.choices):
+                words.add(f"{owner}.{option.name} = {choice.name}")
+                options(f"{owner}.{option.name} = {choice.name}", choice.options)
 
     for section in language().sections:
         words.add(section.name)
@@ -136,12 +148,12 @@ def words_of_the_language() -> set[str]:
         for type_ in language().types:
             if type_.name in role.types:
                 words.add(f"{role.name} : {type_.name}")
-                options(f"{role.name} : {type_.name}", (*role.options, *type_.options))
+                options(f"{role.name} : {type_.name}", role.types[type_.name])
     return words
 
 
 def test_the_good_specs_use_the_whole_language() -> None:
-    assert words_of_the_language() - words_written() == set()
+    assert words_of_the_language() - words_written() == REFUSED
 
 
 # -- bad specs ---------------------------------------------------------------------------------------------------

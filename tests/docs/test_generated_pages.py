@@ -16,8 +16,8 @@ def test_page_is_current(name: str) -> None:
     assert path.read_text(encoding="utf-8") == pages()[name], f"{path} is not current; write it with `make docs`"
 
 
-def test_there_are_two() -> None:
-    assert set(pages()) == {"language.md", "diagnostics.md"}
+def test_there_are_three() -> None:
+    assert set(pages()) == {"language.md", "diagnostics.md", "support.md"}
 
 
 def test_every_code_has_its_heading() -> None:

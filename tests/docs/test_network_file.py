@@ -6,13 +6,14 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import reludsl
-from reludsl.network_file import ARRAYS, VERSION
+from reludsl.network_file import ARRAYS, GATES, VERSION
 from tests.docs.transcript import ROOT, blocks
 
 PAGE = (ROOT / "docs" / "network-file.md").read_text(encoding="utf-8")
@@ -53,8 +54,11 @@ def table(heading: str, column: str) -> dict[str, str]:
 
 
 def test_arrays() -> None:
-    shapes = {name: f"({', '.join(axes)}{',' if len(axes) == 1 else ''})" for name, axes in ARRAYS.items()}
-    assert table("## Arrays", "array") == {**shapes, "json": "()"}
+    def shapes(arrays: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
+        return {name: f"({', '.join(axes)}{',' if len(axes) == 1 else ''})" for name, axes in arrays.items()}
+
+    assert table("## Arrays", "array") == {**shapes(ARRAYS), "json": "()"}
+    assert table("## Arrays", "gates") == shapes(GATES)
     assert f"version {VERSION} of the format" in PAGE
 
 

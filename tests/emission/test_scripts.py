@@ -24,8 +24,12 @@ LOSSES = (
     "logistic { reduction = mean }",
 )
 LABELLED = ("hinge", "squared_hinge", "logistic")
-TIGHT = {"admm": "solver admm { tolerance = 1e-7, max_iterations = 50000 }", "cvxpy": "solver cvxpy"}
-ALLOWED = {"admm": {"numpy"}, "cvxpy": {"numpy", "cvxpy"}}
+TIGHT = {
+    "newton": "solver newton",
+    "admm": "solver admm { tolerance = 1e-7, max_iterations = 50000 }",
+    "cvxpy": "solver cvxpy",
+}
+ALLOWED = {"newton": {"numpy", "scipy"}, "admm": {"numpy"}, "cvxpy": {"numpy", "cvxpy"}}
 
 
 def spec_of(
@@ -100,7 +104,9 @@ def test_a_script_computes_what_the_direct_solve_computes(
     script.write_text(reludsl.compile(spec))
     run(script, ["--data", str(table), "-o", str(saved)], monkeypatch)
     solution, network = reludsl.solve(spec, table), reludsl.load(saved)
-    assert network.objective(table) == pytest.approx(solution.objective, rel=1e-3)
+    # A neuron on the border of its cone may be merged with one beyond: the network is then below its program.
+    best, attained = solution.objective, solution.program_objective
+    assert (1 - 1e-3) * best <= network.objective(table) <= (1 + 1e-3) * attained
     assert network.encoding.labels == solution.network.encoding.labels
     assert network.encoding.columns == solution.network.encoding.columns == ("left", "right")
     direct = solution.network.decision_function(table)

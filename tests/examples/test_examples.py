@@ -19,8 +19,11 @@ from reludsl.cli import cli
 from tests.docs.transcript import ROOT, Shell, check_page, copy_of_examples
 
 EXAMPLES = ROOT / "examples"
-NAMES = sorted(path.name for path in EXAMPLES.iterdir() if path.is_dir() and not path.name.startswith((".", "_")))
-HOLDOUT = {"breast_cancer": 0.3, "diabetes": 0.3, "toy_2d": 0.0}
+NAMES = sorted(path.parent.name for path in EXAMPLES.glob("*/*.csv") if path.stem == path.parent.name)
+CONVEX = [name for name, backend in backends().items() if not backend.local]
+HOLDOUT = {"breast_cancer": 0.3, "diabetes": 0.3, "iris": 0.3, "robust_regression": 0.0, "toy_2d": 0.0}
+EXACT = ("robust_regression", "toy_2d")
+STRENGTHS = {"breast_cancer": "accuracy", "diabetes": "rmse", "iris": "accuracy"}
 
 every_example = pytest.mark.parametrize("name", NAMES)
 
@@ -52,6 +55,12 @@ def data_of(name: str) -> Path:
     return EXAMPLES / name / f"{name}.csv"
 
 
+def strength(name: str) -> float:
+    model = reludsl.check(spec_of(name)).model
+    assert model is not None
+    return model.regularizers[0].strength
+
+
 def split(name: str) -> dict[str, pl.DataFrame]:
     """The rows that were trained on and those that were held out, by the rule of `holdout` and `split_seed`."""
     table = pl.read_csv(data_of(name))
@@ -61,8 +70,8 @@ def split(name: str) -> dict[str, pl.DataFrame]:
     return {part: rows for part, rows in parts.items() if len(rows)}
 
 
-def test_there_are_three() -> None:
-    assert NAMES == ["breast_cancer", "diabetes", "toy_2d"]
+def test_all_are_known() -> None:
+    assert list(HOLDOUT) == NAMES
 
 
 @every_example
@@ -86,10 +95,10 @@ def test_canonical_layout(name: str) -> None:
 @every_example
 def test_backends_agree(name: str, solved: Solutions) -> None:
     objectives = []
-    for backend in backends():
+    for backend in CONVEX:
         solution = solved(name, backend)
         assert solution.status == "solved"
-        assert solution.means == ("equal" if name == "toy_2d" else "upper bound")
+        assert solution.means == ("equal" if name in EXACT else "upper bound")
         assert solution.objective <= solution.program_objective * (1 + 1e-9)
         assert solution.bound is not None and solution.bound.value <= solution.program_objective
         objectives.append(solution.objective)
@@ -121,7 +130,7 @@ def test_saved_network_reproduces_what_was_reported(name: str, solved: Solutions
     assert network.objective(parts["train"]) == pytest.approx(solution.objective, rel=1e-12)
 
 
-@pytest.mark.parametrize("backend", backends())
+@pytest.mark.parametrize("backend", CONVEX)
 def test_breast_cancer_accuracy(backend: str, solved: Solutions) -> None:
     assert solved("breast_cancer", backend).metrics["test"]["accuracy"] >= 0.94
 
@@ -137,7 +146,30 @@ def test_toy_takes_every_pattern(solved: Solutions) -> None:
     assert solution.metrics["train"]["accuracy"] == 0.95
 
 
-@every_example
+def test_iris_names_the_species(solved: Solutions) -> None:
+    assert solved("iris", "cvxpy").metrics["test"]["accuracy"] >= 0.9
+
+
+def test_huber_withstands_outliers() -> None:
+    """On clean rows, against the squared loss with the same strength."""
+    text = spec_of("robust_regression").read_text(encoding="utf-8")
+    data, clean = data_of("robust_regression"), EXAMPLES / "robust_regression" / "clean.csv"
+    robust = reludsl.solve(text, data, test=clean).metrics["test"]["rmse"]
+    chased = reludsl.solve(text.replace("huber { delta = 0.5 }", "squared"), data, test=clean).metrics["test"]["rmse"]
+    assert robust < 0.25 and chased > 3 * robust
+
+
+def test_the_custom_loss_is_asymmetric() -> None:
+    """With equal costs it is the squared loss; with unequal ones fewer rows are predicted too low."""
+    spec, data = EXAMPLES / "custom_loss" / "custom_loss.relu", pl.read_csv(data_of("diabetes"))
+    even, uneven = (reludsl.solve(spec, data, set={"low": low}) for low in (1, 4))
+    squared = reludsl.solve(spec_of("diabetes"), data, backend="cvxpy")
+    assert even.objective == pytest.approx(squared.objective, rel=1e-6)
+    shares = [np.mean(found.network.predict(data) < data["progression"].to_numpy()) for found in (even, uneven)]
+    assert shares[1] < 0.75 * shares[0]
+
+
+@pytest.mark.parametrize("name", [*NAMES, "custom_loss"])
 def test_readme(name: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     """Every command of the README, `train.py` among them, runs in the example's folder and prints what is shown."""
     shell = Shell(copy_of_examples(tmp_path) / "examples" / name, tmp_path)
@@ -145,10 +177,8 @@ def test_readme(name: str, tmp_path: Path, request: pytest.FixtureRequest) -> No
 
 
 def test_readmes_name_the_strengths_of_the_specs() -> None:
-    for name in ("breast_cancer", "diabetes"):
-        model = reludsl.check(spec_of(name)).model
-        assert model is not None
-        assert f"β = {model.strength:g} was chosen by cross-validation on the training rows alone" in " ".join(
+    for name in STRENGTHS:
+        assert f"β = {strength(name):g} was chosen by cross-validation on the training rows alone" in " ".join(
             (EXAMPLES / name / "README.md").read_text(encoding="utf-8").split()
         )
 
@@ -175,17 +205,15 @@ def test_cross_validation(choose_strength: ModuleType) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["breast_cancer", "diabetes"])
+@pytest.mark.parametrize("name", list(STRENGTHS))
 def test_the_chosen_strength_is_the_best_of_the_table(name: str, choose_strength: ModuleType) -> None:
     """The table of the README again: its numbers, and that the spec's strength is the best or the strongest of them."""
     lines = (EXAMPLES / name / "README.md").read_text(encoding="utf-8").splitlines()
     head = next(number for number, line in enumerate(lines) if line.startswith("| β |"))
     strengths = [float(cell) for cell in lines[head].split("|")[2:-1]]
     shown = [float(cell.strip(" *")) for cell in lines[head + 2].split("|")[2:-1]]
-    table, measure = pl.read_csv(data_of(name)), "accuracy" if name == "breast_cancer" else "rmse"
+    table, measure = pl.read_csv(data_of(name)), STRENGTHS[name]
     found = [choose_strength.cross_validated(spec_of(name), table, strength)[measure] for strength in strengths]
     assert found == pytest.approx(shown, rel=2e-3)
     best = max(found) if measure == "accuracy" else min(found)
-    model = reludsl.check(spec_of(name)).model
-    assert model is not None
-    assert max(s for s, value in zip(strengths, found, strict=True) if value == pytest.approx(best)) == model.strength
+    assert max(s for s, value in zip(strengths, found, strict=True) if value == pytest.approx(best)) == strength(name)

@@ -24,6 +24,7 @@ from reludsl.ir import (
     Expression,
     Full,
     Huber,
+    Hypot,
     LogSumExp,
     Max,
     Maximum,
@@ -56,6 +57,7 @@ from reludsl.ir import (
     sizes,
     sqrt,
     square,
+    step,
     unicode,
 )
 from reludsl.ir.functions import OPERATIONS, Operation
@@ -107,6 +109,7 @@ def grown(draw: Draw, shape: Shape, depth: int = 2) -> Expression:
         lambda: Huber(part(), Constant(0.5, "delta")),
         lambda: Maximum((part(), same_or_scalar())),
         lambda: Minimum((part(), part(), part(()))),
+        lambda: Hypot((part(), same_or_scalar(), part())),
         lambda: Apply(draw(functions), part()),
     ]
     if shape == ():
@@ -308,6 +311,8 @@ convex, concave, affine, unknown = Curvature.CONVEX, Curvature.CONCAVE, Curvatur
         (log(sqrt(x)), concave, UNSIGNED),
         (logistic(-x), convex, POSITIVE),
         (entropy(x), concave, UNSIGNED),
+        (step(x), unknown, POSITIVE),
+        (step(a) * x, affine, UNSIGNED),
         (Maximum((x, square(x))), convex, POSITIVE),
         (Minimum((x, square(x))), unknown, UNSIGNED),
         (Minimum((x, -square(x))), concave, Sign.NONPOSITIVE),

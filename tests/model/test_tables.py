@@ -199,7 +199,7 @@ def _arrays(random: Random) -> dict[str, Any]:
     return {name: random.choice(choices) for name in random.sample(["X", "y", "a", "meta"], random.randint(0, 4))}
 
 
-def _content(random: Random, ending: str) -> bytes:
+def content_of(random: Random, ending: str) -> bytes:
     if ending == ".csv":
         width = random.randint(0, 3)
         lines = [[random.choice(["a", "b", "y", ""]) for _ in range(width)]]
@@ -213,12 +213,12 @@ def _content(random: Random, ending: str) -> bytes:
     return file.getvalue()
 
 
-def _damaged(random: Random, content: bytes) -> bytes:
-    damaged = bytearray(content)
+def damaged(random: Random, content: bytes) -> bytes:
+    changed = bytearray(content)
     for _ in range(random.choice([0, 0, 1, 3])):
-        place = random.randrange(len(damaged) + 1)
-        damaged[place : place + random.choice([0, 1, 1, 20])] = random.randbytes(random.choice([0, 1]))
-    return bytes(damaged)
+        place = random.randrange(len(changed) + 1)
+        changed[place : place + random.choice([0, 1, 1, 20])] = random.randbytes(random.choice([0, 1]))
+    return bytes(changed)
 
 
 @pytest.mark.parametrize("ending", [".csv", ".npz"])
@@ -229,7 +229,7 @@ def test_no_file_breaks_the_reader(ending: str, seed: int) -> None:
     text = random.choice([spec(), spec("scale = standard", "binary[n]"), spec('columns = ["a"]', LABEL)])
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"data{ending}"
-        path.write_bytes(_damaged(random, _content(random, ending)))
+        path.write_bytes(damaged(random, content_of(random, ending)))
         report = check(text, path, target=random.choice([None, "a"]))
     assert render(report.diagnostics) or report.model is not None
     for diagnostic in report.diagnostics:
@@ -241,6 +241,6 @@ LABEL = "binary[n] { positive = 1 }"
 
 @pytest.mark.parametrize("cut", [0, 1, 4, 50, 200, -1, -4, -100])
 def test_a_truncated_parquet_file_is_told(cut: int, tmp_path: Path) -> None:
-    (tmp_path / "data.parquet").write_bytes(_content(Random(0), ".parquet")[:cut])
+    (tmp_path / "data.parquet").write_bytes(content_of(Random(0), ".parquet")[:cut])
     codes = [diagnostic.code for diagnostic in check(spec(), tmp_path / "data.parquet").diagnostics]
     assert codes == ["D303"]

@@ -1,33 +1,35 @@
-"""The own backend: the alternating direction method of multipliers, for pattern programs with every loss."""
+"""The own backend: the alternating direction method of multipliers, for pattern and feature programs."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from reludsl.backend import Control, Emitted, Outcome, Progress, Status
-from reludsl.ir import Placeholder, Program, square
-from reludsl.ir.pattern_form import PatternForm
-from reludsl.ir.scalar_source import standalone_class
-from reludsl.literals import literal
+from reludsl.backends.admm.script import emitted
+from reludsl.ir import Distance, FeatureForm, PatternForm, Placeholder, Program, square
 from reludsl.options import Choice, ChoiceType, NumberType, Option, Settings
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from reludsl.backends.admm.kernel import Residuals, SplitLoss
+    from reludsl.backends.admm.kernel import Iterate, Residuals
 
 
 class AdmmBackend:
     """Bai, Gautam, Sojoudi 2022, Algorithm 3.1, with the exact u-update at linear cost."""
 
     name = "admm"
-    summary = "the alternating direction method of multipliers, our own: pattern programs"
+    summary = "the alternating direction method of multipliers, our own: pattern and feature programs"
+    local = False
     details = (
         "Splits prediction, norms and cones into steps that are each solved exactly; the linear step costs one n × n "
         "factorization at the start, or conjugate gradients where n × n is too large. Ends when the primal and dual "
-        "residuals are within the tolerance, relative to the size of what they compare."
+        "residuals are within the tolerance, relative to the size of what they compare.\n\n"
+        "The method as published (Bai, Gautam, Sojoudi 2022, Algorithm 3.1) is `relaxation = 1, balancing = off, "
+        "cone_scaling = off` with its ρ and `dual_step` = γ/ρ; with `linear_solver = rbcd` its u-update is their "
+        "Algorithm 3.2, with a line search that ensures descent."
     )
     options = (
         Option("rho", NumberType(0, open_minimum=True), "the penalty at the start", default=1.0),
@@ -41,12 +43,25 @@ class AdmmBackend:
             default="on",
         ),
         Option(
+            "dual_step",
+            NumberType(0, 1.618, open_minimum=True, open_maximum=True),
+            "the step of the multipliers against the penalty, γ/ρ; other than 1 only without over-relaxation",
+            default=1.0,
+        ),
+        Option(
+            "cone_scaling",
+            ChoiceType((Choice("on", "samples have one length in the cones"), Choice("off", "they stay as they are"))),
+            "whether the samples are scaled where they only tell the cones",
+            default="on",
+        ),
+        Option(
             "linear_solver",
             ChoiceType(
                 (
                     Choice("auto", "exact up to 4000 samples, cg beyond"),
                     Choice("exact", "one n × n eigendecomposition"),
                     Choice("cg", "conjugate gradients, without any n × n matrix"),
+                    Choice("rbcd", "random block coordinate descent, the loss inside; for differentiable losses"),
                 )
             ),
             "how the linear step is solved",
@@ -55,146 +70,123 @@ class AdmmBackend:
     )
 
     def supports(self, program: Program) -> tuple[str, ...]:
-        form = PatternForm.of(program)
+        form = PatternForm.of(program) or FeatureForm.of(program)
         if form is None:
-            return ("it takes pattern programs only",)
-        return ()
+            return ("it takes pattern and feature programs only",)
+        reasons = []
+        if not form.loss.has_prox:
+            reasons.append("it needs the proximal operator of the loss, which a custom loss does not state")
+        if form.penalty.mixed:
+            reasons.append("it needs regularizers that all penalize the biases, or all leave them free")
+        return tuple(reasons)
 
-    def unusable(self, settings: Settings) -> tuple[str, ...]:
-        return ()
+    def unusable(self, settings: Settings, program: Program) -> tuple[str, ...]:
+        form = PatternForm.of(program) or FeatureForm.of(program)
+        reasons = []
+        if settings["linear_solver"] == "rbcd" and form is not None and not form.loss.smooth:
+            reasons.append("`linear_solver = rbcd` needs a differentiable loss: use `exact` or `cg`")
+        if settings["dual_step"] != 1 and settings["relaxation"] != 1:
+            reasons.append("`dual_step` other than 1 goes with `relaxation = 1` only")
+        return tuple(reasons)
 
     def solve(
         self, program: Program, arrays: Mapping[str, np.ndarray], settings: Settings, control: Control
     ) -> Outcome:
-        from reludsl.backends.admm.kernel import solve_pattern_program  # NumPy only when something is solved
+        from reludsl.backends.admm.kernel import LinearStep, solve_pattern_program  # NumPy only to solve something
+        from reludsl.ir.pattern_problem import as_point, pattern_problem
 
-        form = PatternForm.of(program)
-        assert form is not None, "supports() is asked first"
-        X, D, y = (arrays[data.name] for data in (form.X, form.D, form.y))
-        scale = float(len(y)) if form.mean else 1.0  # the kernel minimizes the sum, not the mean
+        problem = pattern_problem(program, arrays)
+        assert problem is not None, "supports() is asked first"
+        arguments = kernel_settings(settings)
+        scaling, method = arguments["cone_scaling"], arguments["linear_solver"]
+        start = control.start if isinstance(control.start, _Start) else None
+        if start is None or (start.scaling, start.method) != (scaling, method) or not start.fits(arrays):
+            linear = LinearStep(problem, scaling, "cg" if method == "rbcd" else method)
+            start = _Start(None, linear, dict(arrays), scaling, method)
+        start.linear.problem = problem
         result = solve_pattern_program(
-            X,
-            D,
-            y if _is_squared(form) else _split_loss(form, y),
-            form.strength * scale,
-            rho=settings["rho"],
-            tolerance=settings["tolerance"],
-            max_iterations=settings["max_iterations"],
-            relaxation=settings["relaxation"],
-            balancing=settings["balancing"] == "on",
-            linear_solver=settings["linear_solver"],
+            problem,
+            squared=takes_squared_loss(program),
+            start=None if start.iterate is None else replace(start.iterate),  # the iteration changes its own
+            linear=start.linear,
             time_limit=float("inf") if control.time_limit is None else control.time_limit,
-            monitor=lambda state: control.monitor(_progress(state, scale)),
+            monitor=lambda state: control.monitor(_progress(state, problem.scale)),
+            **arguments,
         )
         status: Status = (
             "solved" if result.status == "solved" else "interrupted" if result.status == "interrupted" else "limit"
         )
-        history = tuple(_progress(state, scale) for state in result.history)
         last = result.history[-1]
-        P = D.shape[1]
         return Outcome(
             status,
-            {form.V.name: result.columns[:, :P], form.W.name: result.columns[:, P:]},
+            as_point(program, result.columns, result.offset),
             last.iteration,
             last.primal * settings["tolerance"],
             last.dual * settings["tolerance"],
             result.status if status == "limit" else "",
-            history,
+            tuple(_progress(state, problem.scale) for state in result.history),
+            dual=result.dual,
+            start=_Start(result.iterate, start.linear, start.arrays, scaling, method),
         )
 
     def emit(self, program: Program, settings: Settings) -> Emitted:
-        from reludsl.backends.admm import kernel
+        return emitted(program, kernel_settings(settings), takes_squared_loss(program))
 
-        form = PatternForm.of(program)
-        assert form is not None, "supports() is asked first"
-        scale = (
-            f"len({form.y.name})  # the kernel minimizes the sum of the losses, not their mean" if form.mean else "1"
-        )
-        X, D, y = form.X.name, form.D.name, form.y.name
-        solve = f'''def solve({X}, {D}, {y}):
-    """Minimizes the convex program by ADMM; returns its variables and the status."""
-    scale = {scale}
-{"" if _is_squared(form) else _split_loss_source(form)}
-    def report(state):
-        """Prints the progress now and then; never ends the iteration."""
-        if state.iteration % 500 == 0:
-            residuals = f"{{state.primal:.2g}} primal, {{state.dual:.2g}} dual"
-            print(f"iteration {{state.iteration}}, objective {{state.objective / scale:.8g}}, residuals {{residuals}}")
+
+class _Start:
+    """What a solve leaves for the next one with the same samples and patterns: the factorization and the iterate."""
+
+    def __init__(self, iterate: Any, linear: Any, arrays: Mapping[str, np.ndarray], scaling: bool, method: str) -> None:
+        self.iterate, self.linear, self.arrays = iterate, linear, arrays
+        self.scaling, self.method = scaling, method
+
+    def beyond(self, earlier: object, factor: float) -> _Start:
+        """On the line through both iterates, multipliers in the units of the objective.
+
+        The penalty follows the ratio of multipliers to splittings, whose residuals it balances.
+        """
+        if not isinstance(earlier, _Start) or earlier.linear is not self.linear:
+            return self
+        first, second = vars(earlier.iterate), vars(self.iterate)
+        units = earlier.iterate.rho / self.iterate.rho
+        moved = {
+            name: second[name] + factor * (second[name] - (units if name in _MULTIPLIERS else 1.0) * first[name])
+            for name in (*_SPLITTINGS, *_MULTIPLIERS)
+        }
+        iterate = replace(self.iterate, **moved)
+        before, after = _multipliers_to_splittings(self.iterate), _multipliers_to_splittings(iterate)
+        if before > 0 and after > 0:
+            iterate.rescaled(after / before)
+        return _Start(iterate, self.linear, self.arrays, self.scaling, self.method)
+
+    def fits(self, arrays: Mapping[str, np.ndarray]) -> bool:
+        return arrays.keys() == self.arrays.keys() and all(arrays[name] is self.arrays[name] for name in arrays)
+
+
+_SPLITTINGS, _MULTIPLIERS = ("v", "s", "f", "p"), ("lam", "nu", "mu", "pi")
+
+
+def _multipliers_to_splittings(iterate: Iterate) -> float:
+    """How long the scaled multipliers of norms and cones are, compared to what they belong to; 0 where that is 0."""
+    from reludsl.backends.admm.kernel import joint_norm
+
+    length = joint_norm(iterate.v, iterate.s)
+    return joint_norm(iterate.lam, iterate.nu) / length if length else 0.0
+
+
+def kernel_settings(settings: Settings) -> dict[str, Any]:
+    """The backend's options as the kernel's keyword arguments."""
+    switches = ("balancing", "cone_scaling")
+    return {name: value == "on" if name in switches else value for name, value in settings.items()}
+
+
+def takes_squared_loss(program: Program) -> bool:
+    """Whether the loss is half the squared distance, unweighted, which the linear step takes as it is."""
+    form = PatternForm.of(program) or FeatureForm.of(program)
+    if form is None or form.weighted or not isinstance(form.loss, Distance):
         return False
-
-    result = solve_pattern_program(
-        {X},
-        {D},
-        {y if _is_squared(form) else "loss"},
-        {form.strength!r} * scale,
-        rho={settings["rho"]!r},
-        tolerance={settings["tolerance"]!r},
-        max_iterations={settings["max_iterations"]!r},
-        relaxation={settings["relaxation"]!r},
-        balancing={settings["balancing"] == "on"},
-        linear_solver={literal(settings["linear_solver"])},
-        monitor=report,
-    )
-    P = {D}.shape[1]
-    return {{"{form.V.name}": result.columns[:, :P], "{form.W.name}": result.columns[:, P:]}}, result.status
-'''
-        own = () if _is_squared(form) else (standalone_class(form.function),)
-        functions = (
-            *own,
-            kernel.SplitLoss,
-            kernel.Residuals,
-            kernel.Result,
-            kernel.PatternProducts,
-            kernel.solve_pattern_program,
-            kernel.fit_value,
-            kernel.joint_norm,
-            kernel.block_soft_threshold,
-            kernel.exact_kernel_solver,
-            kernel.conjugate_gradient_solver,
-        )
-        return Emitted(("numpy",), functions, solve)
+    return form.loss.function.definition() == 0.5 * square(Placeholder("t"))
 
 
 def _progress(state: Residuals, scale: float) -> Progress:
     return Progress(state.iteration, state.objective / scale, state.primal, state.dual, state.seconds)
-
-
-def _is_squared(form: PatternForm) -> bool:
-    """Whether the loss is half the squared distance, which the linear step takes as it is."""
-    return form.structure == "distance" and form.function.definition() == 0.5 * square(Placeholder("t"))
-
-
-def _split_loss(form: PatternForm, y: np.ndarray) -> SplitLoss:
-    """The loss of predictions (n,), by its function of the margin y f or of the residual f - y."""
-    from reludsl.backends.admm.kernel import SplitLoss
-
-    phi = form.function
-    if form.structure == "margin":
-        return SplitLoss(
-            value=lambda f: float(phi.value(y * f).sum()),
-            gradient=lambda f: y * phi.derivative(y * f),
-            prox=lambda f, tau: y * phi.prox(y * f, tau),
-        )
-    return SplitLoss(
-        value=lambda f: float(phi.value(f - y).sum()),
-        gradient=lambda f: phi.derivative(f - y),
-        prox=lambda f, tau: y + phi.prox(f - y, tau),
-    )
-
-
-def _split_loss_source(form: PatternForm) -> str:
-    """What `_split_loss` does, as statements of the generated `solve`."""
-    y, kind = form.y.name, type(form.function).__name__
-    parameters = ", ".join(f"{entry.name}={getattr(form.function, entry.name)!r}" for entry in fields(form.function))
-    argument, gradient, prox = (
-        (f"{y} * f", f"{y} * phi.derivative({y} * f)", f"{y} * phi.prox({y} * f, tau)")
-        if form.structure == "margin"
-        else (f"f - {y}", f"phi.derivative(f - {y})", f"{y} + phi.prox(f - {y}, tau)")
-    )
-    return f"""    phi = {kind}({parameters})
-    loss = SplitLoss(
-        value=lambda f: float(phi.value({argument}).sum()),
-        gradient=lambda f: {gradient},
-        prox=lambda f, tau: {prox},
-    )
-"""

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from reludsl.backend import Control, Emitted, Outcome, Status
 from reludsl.backends.cvxpy.vocabulary import CvxpyVocabulary, cvxpy_namespace, translate_constraint
 from reludsl.ir import Program, Translator, Untranslatable, Variable, infer_sizes, total
+from reludsl.ir.assignments import assignments
 from reludsl.ir.builders import Code, Objects, Source
+from reludsl.ir.functions import Elementwise, LogSumExp
 from reludsl.literals import literal
 from reludsl.options import NumberType, Option, Settings, WordType
 
@@ -24,6 +27,10 @@ _TOLERANCES: Mapping[str, tuple[str, ...]] = {
     "OSQP": ("eps_abs", "eps_rel"),
 }
 _TIME_LIMITS: Mapping[str, str] = {"CLARABEL": "time_limit", "SCS": "time_limit_secs", "OSQP": "time_limit"}
+
+_EXPONENTIALS = ("exp", "log", "logistic", "entropy")
+_EXPONENTIAL_STEP = 0.9
+"""How far Clarabel goes towards the border of exponential cones; with its own 0.99 it can stall there."""
 
 _ENDS: Mapping[str, str] = {
     "user_limit": "stopped at its limit of time or iterations",
@@ -40,6 +47,7 @@ class CvxpyBackend:
 
     name = "cvxpy"
     summary = "CVXPY with Clarabel or any other installed conic solver: every program"
+    local = False
     details = (
         "Any solver that CVXPY lists as installed may be named. With Clarabel a solve reports its progress and can be "
         "interrupted; others finish first."
@@ -64,7 +72,7 @@ class CvxpyBackend:
             return (str(error),)
         return ()
 
-    def unusable(self, settings: Settings) -> tuple[str, ...]:
+    def unusable(self, settings: Settings, program: Program) -> tuple[str, ...]:
         import cvxpy as cp
 
         method, installed = str(settings["method"]).upper(), cp.installed_solvers()
@@ -87,9 +95,8 @@ class CvxpyBackend:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # "may be inaccurate" is a status here
-                problem.solve(
-                    solver=watched or method, **_solver_options(method, settings["tolerance"], control.time_limit)
-                )
+                options = _solver_options(program, method, settings["tolerance"], control.time_limit)
+                problem.solve(solver=watched or method, **options)
         except cp.error.SolverError as error:
             return Outcome("failed", None, message=f"{method} failed: {_first_line(error)}")
         values = {name: variable.value for name, variable in variables.items()}
@@ -118,23 +125,23 @@ class CvxpyBackend:
             (constraint.name, translate_constraint(constraint, translate, build).text)
             for constraint in program.constraints
         ]
+        shapes = [_variable_text(variable) for variable in program.variables]
+        written = " ".join([*shapes, *(text for _, text in (*build.statements, *terms, *constraints))])
+        used = set(re.findall(r"\w+", written))
         values = [f"{literal(variable.name)}: {variable.name}.value" for variable in program.variables]
         lines = [
             f"def solve({', '.join(data.name for data in program.data)}):",
             '    """Solves the convex program with CVXPY; returns its variables and the status."""',
-            *(f"    {text}" for text in _size_statements(program)),
+            *(f"    {name} = {text}" for name, text in _sizes(program) if name in used),
             *(f"    {constant.name} = {literal(constant.value)}" for constant in program.constants),
             *(
-                f"    {variable.name} = {_variable_text(variable)}  # {variable.meaning}"
-                for variable in program.variables
+                f"    {variable.name} = {text}  # {variable.meaning}"
+                for variable, text in zip(program.variables, shapes, strict=True)
             ),
-            *(f"    {name} = {text}" for name, text in build.statements),
-            *(f"    {name} = {text}" for name, text in terms),
-            "    constraints = [",
-            *(f"        {text},  # {name}" for name, text in constraints),
-            "    ]",
+            *(f"    {name} = {text}" for value in (*build.statements, *terms) for name, text in assignments(*value)),
+            *_constraint_lines(constraints),
             f"    problem = cp.Problem(cp.Minimize({' + '.join(name for name, _ in terms)}), constraints)",
-            f"    problem.solve({_solve_arguments(settings)})",
+            f"    problem.solve({_solve_arguments(program, settings)})",
             f"    if any(variable.value is None for variable in [{', '.join(v.name for v in program.variables)}]):",
             '        sys.exit(f"the solver found no solution: {problem.status}")',
             '    status = "solved" if problem.status == cp.OPTIMAL else problem.status',
@@ -159,15 +166,21 @@ def build_problem(program: Program, arrays: Mapping[str, np.ndarray]) -> tuple[A
     return cp.Problem(cp.Minimize(translate(total(program))), constraints), variables
 
 
-def _size_statements(program: Program) -> list[str]:
-    """Assignments of the program's sizes from the shapes of its data."""
-    statements: dict[str, str] = {}
+def _sizes(program: Program) -> list[tuple[str, str]]:
+    """The program's sizes and the shapes of its data that tell them."""
+    found: dict[str, str] = {}
     for data in program.data:
         for axis, dim in enumerate(data.shape):
-            if len(dim.terms) == 1 and dim.terms[0][1] == 1 and dim.names[0] not in statements:
+            if len(dim.terms) == 1 and dim.terms[0][1] == 1:
                 rest = f" - {dim.constant}" if dim.constant else ""
-                statements[dim.names[0]] = f"{dim.names[0]} = {data.name}.shape[{axis}]{rest}"
-    return list(statements.values())
+                found.setdefault(dim.names[0], f"{data.name}.shape[{axis}]{rest}")
+    return list(found.items())
+
+
+def _constraint_lines(constraints: Iterable[tuple[str, str]]) -> list[str]:
+    """The list of constraints, pairs (name, text)."""
+    entries = [f"        {text},  # {name}" for name, text in constraints]
+    return ["    constraints = [", *entries, "    ]"] if entries else ["    constraints = []"]
 
 
 def _variable_text(variable: Variable) -> str:
@@ -176,19 +189,31 @@ def _variable_text(variable: Variable) -> str:
     return f"cp.Variable({shape}{', symmetric=True' if variable.symmetric else ''})"
 
 
-def _solve_arguments(settings: Settings) -> str:
+def _solve_arguments(program: Program, settings: Settings) -> str:
     method = str(settings["method"]).upper()
-    options = _solver_options(method, settings["tolerance"], None)
+    options = _solver_options(program, method, settings["tolerance"], None)
     return ", ".join([f"solver={literal(method)}", *(f"{name}={literal(value)}" for name, value in options.items())])
 
 
-def _solver_options(method: str, tolerance: float | None, time_limit: float | None) -> dict[str, float]:
+def _solver_options(
+    program: Program, method: str, tolerance: float | None, time_limit: float | None
+) -> dict[str, float]:
     options: dict[str, float] = {}
+    if method == "CLARABEL" and _has_exponential_cones(program):
+        options["max_step_fraction"] = _EXPONENTIAL_STEP
     if tolerance is not None:
         options |= dict.fromkeys(_TOLERANCES[method], tolerance)
     if time_limit is not None and method in _TIME_LIMITS:
         options[_TIME_LIMITS[method]] = time_limit
     return options
+
+
+def _has_exponential_cones(program: Program) -> bool:
+    """Whether a node of the program becomes an exponential cone."""
+    return any(
+        isinstance(node, LogSumExp) or (isinstance(node, Elementwise) and node.operation in _EXPONENTIALS)
+        for node in program.nodes
+    )
 
 
 def _first_line(error: Exception) -> str:

@@ -12,8 +12,8 @@ from reludsl.ir import (
     Elementwise,
     Expand,
     Expression,
-    Full,
     Huber,
+    Hypot,
     LogSumExp,
     Max,
     Maximum,
@@ -21,6 +21,7 @@ from reludsl.ir import (
     Multiply,
     Nonnegative,
     Norm,
+    NumpyVocabulary,
     SecondOrder,
     Semidefinite,
     Sum,
@@ -30,6 +31,7 @@ from reludsl.ir import (
     Vocabulary,
     Zero,
     axis_keyword,
+    numpy_namespace,
 )
 from reludsl.ir.builders import Builder
 
@@ -52,12 +54,12 @@ class CvxpyVocabulary(Vocabulary):
     """CVXPY, imported as `cp`. What does not depend on the variables stays with NumPy, imported as `np`."""
 
     def spell(self, node: Expression, parts: tuple[T, ...], build: Builder[T]) -> T:
+        if node.is_constant:
+            return NumpyVocabulary().spell(node, parts, build)
         match node, parts:
             case Multiply(left, right), (first, second) if left.shape and right.shape:
-                if left.is_constant and right.is_constant:
-                    return build.infix("*", first, second)
                 return build.call("cp.multiply", first, second)
-            case Elementwise(operation), (x,):
+            case Elementwise(operation), (x,) if operation in _ELEMENTWISE:
                 return build.call(_ELEMENTWISE[operation], x)
             case Huber(), (x, threshold):
                 # CVXPY's function is twice ours.
@@ -66,6 +68,8 @@ class CvxpyVocabulary(Vocabulary):
                 return build.call("cp.maximum", *parts)
             case Minimum(), _:
                 return build.call("cp.minimum", *parts)
+            case Hypot(terms), _:
+                return _hypot(node, terms, parts, build)
             case Sum(_, axis), (x,):
                 return build.call("cp.sum", x, **axis_keyword(axis))
             case Max(_, axis), (x,):
@@ -88,8 +92,6 @@ class CvxpyVocabulary(Vocabulary):
                 blocks = iter(parts)
                 grid = [build.sequence([next(blocks) for _ in row]) for row in rows]
                 return build.call("cp.bmat", build.sequence(grid))
-            case Full(value, shape), _:
-                return build.call("np.full", build.group([build.size(dim) for dim in shape]), value)
         return super().spell(node, parts, build)
 
 
@@ -100,6 +102,24 @@ def _norm(node: Norm, x: T, build: Builder[T]) -> T:
         # CVXPY would take the operator norm.
         return build.call("cp.sum" if node.order == 1 else "cp.max", build.call("cp.abs", x))
     return build.call("cp.norm", x, node.order, **axis_keyword(node.axis))
+
+
+def _hypot(node: Expression, terms: tuple[Expression, ...], parts: tuple[T, ...], build: Builder[T]) -> T:
+    if not all(term.curvature.is_affine for term in terms):
+        # CVXPY asks for the sign of all together, where each by itself is enough.
+        parts = tuple(build.call("cp.abs", part) for part in parts)
+    if not node.shape:
+        return build.call("cp.norm", build.call("cp.hstack", build.sequence(parts)), 2)
+    shape = build.group([build.size(dim) for dim in node.shape])
+    whole = [
+        part if term.shape == node.shape else build.infix("+", part, build.call("np.zeros", shape))
+        for term, part in zip(terms, parts, strict=True)
+    ]
+    if len(node.shape) == 1:
+        return build.call("cp.norm", build.call("cp.vstack", build.sequence(whole)), 2, axis=0)
+    rows = [build.call("cp.vec", part, order="C") for part in whole]
+    norms = build.call("cp.norm", build.call("cp.vstack", build.sequence(rows)), 2, axis=0)
+    return build.call("cp.reshape", norms, shape, order="C")
 
 
 def translate_constraint(constraint: Constraint, translate: Translator[T], build: Builder[T]) -> T:
@@ -120,6 +140,5 @@ def translate_constraint(constraint: Constraint, translate: Translator[T], build
 def cvxpy_namespace() -> Mapping[str, Any]:
     """The names that translated expressions refer to."""
     import cvxpy
-    import numpy
 
-    return {"cp": cvxpy, "np": numpy}
+    return {**numpy_namespace(), "cp": cvxpy}

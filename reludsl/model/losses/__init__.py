@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from reludsl.model.losses import absolute, hinge, huber, logistic, quantile, squared, squared_hinge
+from reludsl.model.losses import (
+    absolute,
+    cross_entropy,
+    custom,
+    hinge,
+    huber,
+    logistic,
+    quantile,
+    squared,
+    squared_hinge,
+)
 
 KINDS = (
     squared.KIND,
@@ -12,4 +22,6 @@ KINDS = (
     hinge.KIND,
     squared_hinge.KIND,
     logistic.KIND,
+    cross_entropy.KIND,
+    custom.KIND,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from reludsl.ir import Expression, ScalarFunction, array_functions, pos
+from reludsl.ir import Expression, Margin, ScalarFunction, array_functions, pos
 from reludsl.ir.scalar import Array
 from reludsl.model.losses.kind import loss_kind
 from reludsl.options import NumberType, Option
@@ -52,9 +52,8 @@ class Hinge(ScalarFunction):
 KIND = loss_kind(
     "hinge",
     "what a label's margin lacks",
-    lambda settings: Hinge(settings["margin"]),
-    structure="margin",
-    targets=("binary",),
+    lambda settings: Margin(Hinge(settings["margin"])),
+    targets=("binary", "categorical"),
     options=(Option("margin", NumberType(0, open_minimum=True), "the product y f from which on nothing is lost", 1.0),),
     formula="max(0, margin − y f)",
     details="For labels −1 and +1, as in support vector machines.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from reludsl.ir import Constant, Expression, Huber, ScalarFunction, array_functions
+from reludsl.ir import Constant, Distance, Expression, Huber, ScalarFunction, array_functions
 from reludsl.ir.scalar import Array
 from reludsl.model.losses.kind import loss_kind
 from reludsl.options import NumberType, Option
@@ -55,9 +55,8 @@ class HuberFunction(ScalarFunction):
 KIND = loss_kind(
     "huber",
     "squared near the target, absolute far from it",
-    lambda settings: HuberFunction(settings["delta"]),
-    structure="distance",
-    targets=("vector",),
+    lambda settings: Distance(HuberFunction(settings["delta"])),
+    targets=("vector", "matrix"),
     options=(Option("delta", NumberType(0, open_minimum=True), "the residual from which on it grows linearly", 1.0),),
     formula="½ r² for |r| ≤ delta, delta (|r| − delta/2) beyond, r = f − y",
     details="Robust against outliers and smooth (Huber 1964). delta is in the units of the target as it is trained on.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from reludsl.ir import Expression, ScalarFunction, array_functions, logistic
+from reludsl.ir import Expression, Margin, ScalarFunction, array_functions, logistic
 from reludsl.ir.scalar import Array
 from reludsl.model.losses.kind import loss_kind
 
@@ -52,10 +52,10 @@ class Logistic(ScalarFunction):
         for step in range(150):
             slope = self.derivative(t)
             excess = t - v + tau * slope
-            if not xp.any(abs(excess) > 1e-14 * (abs(t) + abs(v) + tau)):
-                break
             low, high = xp.where(excess < 0, t, low), xp.where(excess < 0, high, t)
             newton = t - excess / (1.0 - tau * slope * (1.0 + slope))
+            if not xp.any(abs(newton - t) > 4e-15 * (abs(t) + abs(v) + tau)):
+                break
             inside = (newton > low) & (newton < high) & (step % 3 != 2)
             t = xp.where(inside, newton, 0.5 * (low + high))
         return t
@@ -76,9 +76,8 @@ class Logistic(ScalarFunction):
 KIND = loss_kind(
     "logistic",
     "the negative log-likelihood of a label",
-    lambda settings: Logistic(),
-    structure="margin",
-    targets=("binary",),
+    lambda settings: Margin(Logistic()),
+    targets=("binary", "categorical"),
     formula="log(1 + exp(−y f))",
     details="For labels −1 and +1; f is the logarithm of the odds of +1.",
     example="loss logistic { reduction = mean }",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from reludsl.ir import Expression, Maximum, ScalarFunction, absolute, array_functions
+from reludsl.ir import Distance, Expression, Maximum, ScalarFunction, absolute, array_functions
 from reludsl.ir.scalar import Array
 from reludsl.model.losses.kind import loss_kind
 from reludsl.options import NumberType, Option
@@ -57,9 +57,8 @@ class Pinball(ScalarFunction):
 KIND = loss_kind(
     "quantile",
     "the distance whose minimizer is a quantile of the target",
-    lambda settings: Pinball(above=1.0 - settings["level"], below=settings["level"]),
-    structure="distance",
-    targets=("vector",),
+    lambda settings: Distance(Pinball(above=1.0 - settings["level"], below=settings["level"])),
+    targets=("vector", "matrix"),
     options=(
         Option(
             "level",

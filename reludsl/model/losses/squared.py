@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import ClassVar
 
-from reludsl.ir import Expression, ScalarFunction, square
+from reludsl.ir import Distance, Expression, ScalarFunction, square
 from reludsl.ir.scalar import Array
 from reludsl.model.losses.kind import loss_kind
 
@@ -31,7 +30,7 @@ class HalfSquare(ScalarFunction):
 
     @property
     def conjugate_domain(self) -> tuple[float, float]:
-        return -math.inf, math.inf
+        return -float("inf"), float("inf")
 
     def prox(self, v: Array, tau: float) -> Array:
         return v / (1.0 + tau)
@@ -51,9 +50,8 @@ class HalfSquare(ScalarFunction):
 KIND = loss_kind(
     "squared",
     "half the squared distance",
-    lambda settings: HalfSquare(),
-    structure="distance",
-    targets=("vector", "binary"),
+    lambda settings: Distance(HalfSquare()),
+    targets=("vector", "binary", "matrix", "categorical"),
     formula="½ (f − y)²",
     details=(
         "For real-valued targets, and for labels too, which it takes as the numbers −1 and +1. The one half is part of "

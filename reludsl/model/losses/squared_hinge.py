@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from reludsl.ir import Expression, ScalarFunction, array_functions, pos, square
+from reludsl.ir import Expression, Margin, ScalarFunction, array_functions, pos, square
 from reludsl.ir.scalar import Array
 from reludsl.model.losses.kind import loss_kind
 from reludsl.options import NumberType, Option
@@ -53,9 +53,8 @@ class SquaredHinge(ScalarFunction):
 KIND = loss_kind(
     "squared_hinge",
     "half the square of what a label's margin lacks",
-    lambda settings: SquaredHinge(settings["margin"]),
-    structure="margin",
-    targets=("binary",),
+    lambda settings: Margin(SquaredHinge(settings["margin"])),
+    targets=("binary", "categorical"),
     options=(Option("margin", NumberType(0, open_minimum=True), "the product y f from which on nothing is lost", 1.0),),
     formula="½ max(0, margin − y f)²",
     details="For labels −1 and +1: a smooth hinge, which punishes large mistakes harder.",

@@ -1,0 +1,242 @@
+"""A pattern or feature program as numbers: what fast solvers and dual bounds work on. Imported where NumPy is needed.
+
+    minimize  Σ_k ω_k ℓ(F_k, Y_k) + group Σ_j ‖u_j‖₂ + l1 Σ_j ‖u_j‖₁ + l2/2 Σ_j ‖u_j‖₂²,
+    F = Σ_j ± Γ_j X u_j + 1 cᵀ,   subject to  E_j X u_j ≥ 0
+
+The columns u_j are ordered by sign, then by output, then by pattern. A sum of losses is minimized: where the program
+has their mean, penalties are multiplied by what it divides by, `scale`. The class stands word for word in scripts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from reludsl.ir.feature_form import FeatureForm
+from reludsl.ir.pattern_form import PatternForm
+from reludsl.ir.penalty import BlockPenalty
+from reludsl.ir.program import Program
+
+
+@dataclass(frozen=True, eq=False)
+class PatternProblem:
+    """The arrays and numbers of a pattern program.
+
+    `X` is (n, d), `gates` (n, P); `masks` (n, P) holds the patterns whose cones bind the columns, None without cones.
+    `loss` has the methods value, gradient and prox of predictions and targets, `Y` (n, c) are the targets, `weights`
+    (n,) those of the samples, or None. The last `free` entries of a column are not penalized. `signed` says whether
+    there are columns that add and columns that subtract, `offset` whether there are output biases, with penalties
+    `offset_l1` and `offset_l2`.
+    """
+
+    X: np.ndarray
+    gates: np.ndarray
+    masks: np.ndarray | None
+    loss: Any
+    Y: np.ndarray
+    weights: np.ndarray | None = None
+    group: float = 0.0
+    l1: float = 0.0
+    l2: float = 0.0
+    free: int = 0
+    signed: bool = True
+    offset: bool = False
+    offset_l1: float = 0.0
+    offset_l2: float = 0.0
+    scale: float = 1.0
+
+    @property
+    def columns(self) -> int:
+        """The number of columns u_j."""
+        return int((2 if self.signed else 1) * self.Y.shape[1] * self.gates.shape[1])
+
+    def predictions(self, u: np.ndarray, c: np.ndarray) -> np.ndarray:
+        """F (n, c) for columns u (d, columns) and output biases c (c,): one matrix product and one pass over it."""
+        d, half = len(u), self.columns // 2
+        net = u[:, :half] - u[:, half:] if self.signed else u
+        outputs, patterns = self.Y.shape[1], self.gates.shape[1]
+        slopes = self.gates @ net.reshape(d * outputs, patterns).T
+        return np.asarray(np.einsum("nd,ndc->nc", self.X, slopes.reshape(-1, d, outputs)) + c)
+
+    def adjoint(self, R: np.ndarray) -> np.ndarray:
+        """The transpose of u ↦ F, for R (n, c): an array like u."""
+        (n, d), outputs = self.X.shape, R.shape[1]
+        products = (self.X[:, :, None] * R[:, None, :]).reshape(n, d * outputs)
+        net = (products.T @ self.gates).reshape(d, -1)
+        return np.concatenate([net, -net], axis=1) if self.signed else net
+
+    def loss_value(self, F: np.ndarray) -> float:
+        """The weighted sum of the losses."""
+        losses = self.loss.value(F, self.Y)
+        return float(losses.sum() if self.weights is None else self.weights @ losses)
+
+    def loss_gradient(self, F: np.ndarray) -> np.ndarray:
+        """A subgradient of the weighted sum, (n, c)."""
+        gradient = self.loss.gradient(F, self.Y)
+        return np.asarray(gradient if self.weights is None else self.weights[:, None] * gradient)
+
+    def loss_prox(self, F: np.ndarray, tau: float) -> np.ndarray:
+        """The proximal operator of tau times the weighted sum."""
+        if self.weights is None:
+            return np.asarray(self.loss.prox(F, self.Y, tau))
+        # A sample without weight stays where it is; any positive step is as good there as another.
+        steps = tau * self.weights[:, None]
+        return np.where(steps > 0, self.loss.prox(F, self.Y, np.where(steps > 0, steps, 1.0)), F)
+
+    def loss_prox_jacobian(self, F: np.ndarray, tau: float) -> np.ndarray:
+        """An element of the generalized Jacobian of `loss_prox`: (n, c) where it is diagonal, (n, c, c) otherwise."""
+        if self.weights is None:
+            return np.asarray(self.loss.prox_jacobian(F, self.Y, tau))
+        steps = tau * self.weights[:, None]
+        J = np.asarray(self.loss.prox_jacobian(F, self.Y, np.where(steps > 0, steps, 1.0)))
+        still = np.ones(J.shape[1]) if J.ndim == 2 else np.eye(J.shape[1])
+        return np.where((steps > 0).reshape(-1, *(1,) * (J.ndim - 1)), J, still)
+
+    def conjugate_value(self, S: np.ndarray) -> float:
+        """L*(S) for S (n, c): Σ_k ω_k ℓ*(S_k / ω_k), where a sample without weight must have S_k = 0."""
+        if self.weights is None:
+            return float(self.loss.conjugate(S, self.Y).sum())
+        counted = self.weights > 0
+        if np.any(S[~counted]):
+            return float("inf")
+        omega = self.weights[counted]
+        return float(omega @ self.loss.conjugate(S[counted] / omega[:, None], self.Y[counted]))
+
+    def admissible(self, z: np.ndarray) -> np.ndarray:
+        """A dual point near z that is in the loss's domain and that free output biases admit.
+
+        Samples without weight have no say. Where output biases are free z must sum to 0 over the samples, output by
+        output. Scaling entries towards 0 stays in the domain, so of each output the heavier sign is
+        scaled. Rows of the cross-entropy must stay in their simplex: there the sums are taken off evenly, and as much
+        of the point that belongs to the class frequencies is mixed in as makes every probability nonnegative.
+        """
+        omega = np.ones((len(z), 1)) if self.weights is None else self.weights[:, None]
+        counted = np.where(omega > 0, omega, 1.0)
+        z = np.where(omega > 0, -omega * self.loss.nearest_slope(-z / counted, self.Y), 0.0)
+        if not self.offset or self.offset_l1 or self.offset_l2:
+            return np.asarray(z)
+        if not self.loss.one_hot:
+            plus, minus = np.maximum(z, 0.0).sum(axis=0), np.maximum(-z, 0.0).sum(axis=0)
+            smaller = np.minimum(plus, minus)
+            up, down = (np.divide(smaller, part, out=np.zeros_like(part), where=part > 0) for part in (plus, minus))
+            return np.asarray(np.where(z > 0, up * z, down * z))
+        z = z - omega * z.sum(axis=0) / omega.sum()
+        frequencies = (omega * self.Y).sum(axis=0) / omega.sum()
+        P, P0 = omega * self.Y - z, omega * frequencies
+        lacking = P < 0
+        theta = float(np.max(-P[lacking] / (P0 - P)[lacking], initial=0.0))
+        return np.asarray((1.0 - theta) * z + theta * omega * (self.Y - frequencies))
+
+    def dual_value(self, z: np.ndarray, prices: np.ndarray, share: float = 1.0) -> float:
+        """A lower bound on the optimum from an admissible z (n, c) and bounds on what the columns bring (columns,).
+
+        z is scaled until no column brings more than it costs, and then by `share` in [0, 1]; with a ridge a column may
+        bring more, for a price. The sums of z over the samples are the output biases' own condition.
+        """
+        sums = np.abs(z.sum(axis=0)) if self.offset else np.zeros(1)
+        largest, t = float(prices.max(initial=0.0)), 1.0
+        if not self.l2 and largest > self.group:
+            t = self.group / largest
+        if self.offset_l1 and not self.offset_l2 and t * sums.max() > self.offset_l1:
+            t = self.offset_l1 / float(sums.max())
+        t *= share
+        value = -self.conjugate_value(-t * z)
+        if self.l2:
+            value -= float(np.sum(np.maximum(t * prices - self.group, 0.0) ** 2)) / (2 * self.l2)
+        if self.offset_l2:
+            value -= float(np.sum(np.maximum(t * sums - self.offset_l1, 0.0) ** 2)) / (2 * self.offset_l2)
+        return value if np.isfinite(value) else -np.inf
+
+    def penalty_value(self, u: np.ndarray, c: np.ndarray) -> float:
+        """The penalties of columns and output biases."""
+        counted = u[: len(u) - self.free]
+        total = self.group * np.linalg.norm(counted, axis=0).sum() + self.l1 * np.abs(counted).sum()
+        total += 0.5 * self.l2 * np.sum(counted**2)
+        return float(total + self.offset_l1 * np.abs(c).sum() + 0.5 * self.offset_l2 * np.sum(c**2))
+
+    def penalty_prox(self, u: np.ndarray, step: float) -> np.ndarray:
+        """The proximal operator of step times the penalty of columns: that of the sparse group lasso with a ridge."""
+        counted = u[: len(u) - self.free]
+        shrunk = np.sign(counted) * np.maximum(np.abs(counted) - step * self.l1, 0.0) if self.l1 else counted
+        norms = np.linalg.norm(shrunk, axis=0)
+        factors = np.maximum(0.0, 1.0 - step * self.group / np.maximum(norms, 1e-300)) / (1.0 + step * self.l2)
+        return np.concatenate([shrunk * factors, u[len(counted) :]]) if self.free else shrunk * factors
+
+    def offset_prox(self, c: np.ndarray, step: float) -> np.ndarray:
+        """The proximal operator of step times the penalty of output biases."""
+        shrunk = np.sign(c) * np.maximum(np.abs(c) - step * self.offset_l1, 0.0)
+        return np.asarray(shrunk / (1.0 + step * self.offset_l2))
+
+
+def pattern_problem(program: Program, arrays: Mapping[str, np.ndarray]) -> PatternProblem | None:
+    """The numbers of a program that is a pattern or feature form, None for any other."""
+    form = PatternForm.of(program) or FeatureForm.of(program)
+    if form is None:
+        return None
+    targets = np.asarray(arrays[form.y.name], dtype=float)
+    Y = targets if form.several else targets[:, None]
+    weights = np.asarray(arrays["omega"], dtype=float) if form.weighted else None
+    scale = 1.0 if not form.mean else float(len(Y)) if weights is None else float(weights.sum())
+    penalty = form.penalty
+    shared: dict[str, Any] = {
+        "loss": form.loss,
+        "Y": Y,
+        "weights": weights,
+        "offset": form.output_bias,
+        "offset_l1": scale * penalty.offset_l1,
+        "offset_l2": scale * penalty.offset_l2,
+        "scale": scale,
+    }
+    if isinstance(form, FeatureForm):
+        Z = np.asarray(arrays[form.Z.name], dtype=float)
+        ones = np.ones((len(Z), 1))
+        return PatternProblem(ones, Z, None, group=scale * penalty.l1, signed=False, **shared)
+    if penalty.mixed:
+        return None
+    total: BlockPenalty = penalty.total
+    masks = np.asarray(arrays[form.D.name], dtype=bool)[:, : masks_of_one_output(form, arrays)]
+    return PatternProblem(
+        np.asarray(arrays[form.X.name], dtype=float),
+        np.asarray(form.activation.gate_values(masks), dtype=float),
+        None if form.activation.gated else masks,
+        group=scale * total.group,
+        l1=scale * total.l1,
+        l2=scale * total.l2,
+        free=int(penalty.free_biases),
+        signed=not form.activation.gated,
+        **shared,
+    )
+
+
+def masks_of_one_output(form: PatternForm, arrays: Mapping[str, np.ndarray]) -> int:
+    """The number of patterns: with several outputs D repeats them for each."""
+    blocks = arrays[form.D.name].shape[1]
+    return int(blocks // arrays[form.S.name].shape[1] if form.several else blocks)
+
+
+def as_columns(program: Program, point: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """The columns u (d, columns) and output biases (c,) of a point of the program; no biases are zeros."""
+    form = PatternForm.of(program) or FeatureForm.of(program)
+    assert form is not None
+    if isinstance(form, FeatureForm):
+        a = np.asarray(point[form.a.name], dtype=float)
+        u = (a if form.several else a[:, None]).T.reshape(1, -1)
+    else:
+        u = np.concatenate([np.asarray(point[block.name], dtype=float) for block in form.blocks], axis=1)
+    c = np.zeros(1) if form.c0 is None else np.atleast_1d(np.asarray(point[form.c0.name], dtype=float))
+    return u, c
+
+
+def as_point(program: Program, u: np.ndarray, c: np.ndarray) -> dict[str, np.ndarray]:
+    """The point of the program with these columns and output biases."""
+    form = PatternForm.of(program) or FeatureForm.of(program)
+    assert form is not None
+    offset = {} if form.c0 is None else {form.c0.name: c if form.several else c[0]}
+    if isinstance(form, FeatureForm):
+        a = u[0].reshape(len(c), -1).T
+        return {form.a.name: a if form.several else a[:, 0], **offset}
+    parts = np.split(u, len(form.blocks), axis=1)
+    return {block.name: part for block, part in zip(form.blocks, parts, strict=True)} | offset

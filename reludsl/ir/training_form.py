@@ -1,0 +1,119 @@
+"""The training problem as a form: not convex, over the weights of a network with m hidden neurons.
+
+    minimize  L(f, y) + Σ penalties,   f = σ(X U + b) α + c
+
+Everybody who needs the network's own objective takes it from here: `explain`, the objective that is reported,
+generated code, and descent, which also needs to know its parts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from reludsl.ir.activation import Activation
+from reludsl.ir.dims import sizes
+from reludsl.ir.expression import Data, Expression, Named, Variable
+from reludsl.ir.functions import sqrt, square, step
+from reludsl.ir.penalty import Penalty
+from reludsl.ir.program import Program, Term
+from reludsl.ir.sample_loss import SampleLoss
+from reludsl.ir.structure import Sum, row
+from reludsl.source import Span
+
+_n, _d, _m, _c = sizes("n, d, m, c")
+
+
+@dataclass(frozen=True)
+class TrainingForm:
+    """What a training problem is made of.
+
+    Data are `X` (n, d), scaled, `y` (n,) or `Y` (n, c), encoded, with sample weights `omega` (n,), and of a gated
+    network the gates `G` (d, m) and `g` (m,). Variables are `U` (d, m), `b` (m,) with a hidden bias, `alpha` (m,), and
+    `c0` with an output bias; with several outputs `alpha` is (m, c), one nonzero entry a row, and `c0` is (c,).
+    `width` is the m that is wanted, where one is.
+    """
+
+    loss: SampleLoss
+    penalties: tuple[tuple[Penalty, Span | None], ...] = ()
+    activation: Activation = Activation()
+    mean: bool = False
+    weighted: bool = False
+    several: bool = False
+    hidden_bias: bool = False
+    output_bias: bool = False
+    width: int | None = None
+    X: Data = Data("X", (_n, _d), meaning="samples, one a row")
+    y: Data = Data("y", (_n,), meaning="targets")
+    loss_span: Span | None = field(default=None, compare=False, repr=False)
+    architecture_span: Span | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def U(self) -> Variable:
+        return Variable("U", (_d, _m), meaning="hidden weights, one neuron a column")
+
+    @property
+    def b(self) -> Variable | None:
+        return Variable("b", (_m,), meaning="hidden biases") if self.hidden_bias else None
+
+    @property
+    def alpha(self) -> Variable:
+        if self.several:
+            return Variable("alpha", (_m, _c), meaning="output weights, each neuron for one output")
+        return Variable("alpha", (_m,), meaning="output weights")
+
+    @property
+    def c0(self) -> Variable | None:
+        if not self.output_bias:
+            return None
+        return Variable("c0", (_c,) if self.several else (), meaning="output bias")
+
+    @property
+    def omega(self) -> Data | None:
+        return weights_data() if self.weighted else None
+
+    def hidden(self) -> Expression:
+        """The hidden neurons on the samples, (n, m)."""
+        weighted: Expression = self.X @ self.U
+        if self.b is not None:
+            weighted = weighted + row(self.b)
+        if self.activation.gated:
+            gates: Expression = self.X @ Data("G", (_d, _m), meaning="gates of the neurons, fixed")
+            if self.hidden_bias:
+                gates = gates + row(Data("g", (_m,), meaning="biases of the gates"))
+            return step(gates) * weighted
+        if self.activation.stepwise:
+            squares = Sum(square(self.U), axis=0)
+            return row(sqrt(squares if self.b is None else squares + square(self.b))) * step(weighted)
+        return self.activation.of(weighted)
+
+    def prediction(self) -> Expression:
+        outputs: Expression = self.hidden() @ self.alpha
+        if self.c0 is not None:
+            outputs = outputs + (row(self.c0) if self.several else self.c0)
+        return Named("F" if self.several else "f", outputs, meaning="predictions", span=self.architecture_span)
+
+    def program(self) -> Program:
+        """The form as a program. Not convex: nothing verifies it."""
+        loss = self.loss.term(self.prediction(), self.y, weights=self.omega, mean=self.mean, span=self.loss_span)
+        terms = [Term("loss", loss, self.loss_span)]
+        counted = [(penalty, span) for penalty, span in self.penalties if penalty.strength > 0]
+        for index, (penalty, span) in enumerate(counted):
+            repeated = sum(other.name == penalty.name for other, _ in counted[:index])
+            name = penalty.name + (f"_{repeated + 1}" if repeated else "")
+            beta = "beta" if len(counted) == 1 else f"beta_{index + 1}"
+            terms.append(Term(name, penalty.network_term(self.U, self.alpha, self.b, self.c0, beta), span))
+        meaning = "the training problem, over networks of every width m"
+        return Program("training_problem", tuple(terms), meaning=meaning, form=self)
+
+    @classmethod
+    def of(cls, program: Program) -> TrainingForm | None:
+        """The form of a program, or None for a program of another form."""
+        form = program.form
+        return form if isinstance(form, cls) and form.program() == program else None
+
+
+def weights_data() -> Data:
+    """The sample weights of a program."""
+    from reludsl.ir.attributes import Sign
+
+    return Data("omega", (_n,), Sign.NONNEGATIVE, meaning="weights of the samples")

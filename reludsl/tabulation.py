@@ -1,0 +1,91 @@
+"""Tables of results: as text for people, and as files that other programs read."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from reludsl.diagnostics import DataPlace, Diagnostic
+from reludsl.files import why_unwritable, write_atomically
+from reludsl.mistakes import Mistakes
+
+if TYPE_CHECKING:
+    import polars
+
+SUFFIXES = (".csv", ".parquet", ".json")
+
+
+def refuse_table(path: str | os.PathLike[str]) -> None:
+    """Raises Mistakes (D302, D330) for a path at which no table can be written; asked before the work."""
+    if Path(path).suffix.lower() not in SUFFIXES:
+        remedy = "use `.csv`, `.parquet` or `.json`: the ending tells the format"
+        message = "the ending of the table's file tells no format"
+        raise Mistakes([Diagnostic("D302", message, place=DataPlace(os.fspath(path)), help=remedy)])
+    _refuse_unwritable(path)
+
+
+def write_table(path: str | os.PathLike[str], frame: polars.DataFrame) -> None:
+    """Writes a table in the format of its ending, whole or not at all; JSON is a list with an object for every row.
+
+    Raises Mistakes (D302, D330).
+    """
+    refuse_table(path)
+
+    def write(file: BinaryIO) -> None:
+        match Path(path).suffix.lower():
+            case ".csv":
+                frame.write_csv(file)
+            case ".parquet":
+                frame.write_parquet(file)
+            case _:
+                file.write(frame.write_json().encode())
+
+    try:
+        write_atomically(path, write)
+    except OSError as error:
+        _refuse_unwritable(path, error)
+
+
+def _refuse_unwritable(path: str | os.PathLike[str], error: OSError | None = None) -> None:
+    if (reason := why_unwritable(path, error)) is not None:
+        raise Mistakes([Diagnostic("D330", f"`{path}` cannot be written: {reason}", help="choose another path")])
+
+
+def frame_of(rows: Sequence[Mapping[str, Any]]) -> polars.DataFrame:
+    """The rows as a polars DataFrame; all have the same names."""
+    import polars
+
+    return polars.DataFrame([dict(row) for row in rows], infer_schema_length=None)
+
+
+def as_text(rows: Sequence[Mapping[str, Any]], marked: int | None = None) -> str:
+    """The rows under their names, numbers to the right; an arrow before the marked one. None is left empty."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    names = list(rows[0]) if rows else []
+    table.add_column("")
+    for name in names:
+        numeric = all(not isinstance(row[name], str) for row in rows)
+        table.add_column(name, justify="right" if numeric else "left", no_wrap=True)
+    for place, row in enumerate(rows):
+        table.add_row("→" if place == marked else "", *(_cell(name, row[name]) for name in names))
+    console = Console(width=1000, color_system=None, highlight=False, markup=False)
+    with console.capture() as captured:
+        console.print(table)
+    return "\n".join(line.rstrip() for line in captured.get().splitlines())
+
+
+_FORMATS = {"objective": ".7g", "bound": ".7g", "gap": ".2g", "seconds": ".2f"}
+
+
+def _cell(name: str, value: object) -> str:
+    match value:
+        case None:
+            return ""
+        case float():
+            return format(value, _FORMATS.get(name, ".5g"))
+    return str(value)
