@@ -21,13 +21,19 @@ Status = Literal["solved", "limit", "interrupted", "failed"]
 
 @dataclass(frozen=True)
 class Progress:
-    """A moment of a solve. Residuals are relative to the tolerance: at most 1 when they meet it."""
+    """A moment of a solve. Residuals are relative to the tolerance: at most 1 when they meet it.
+
+    `bound` is the best lower bound on the program's optimum so far, `active` the number of columns that are not zero;
+    None where the method does not know them.
+    """
 
     iteration: int
     objective: float
     primal_residual: float
     dual_residual: float
     seconds: float
+    bound: float | None = None
+    active: int | None = None
 
 
 @runtime_checkable
