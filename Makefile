@@ -27,10 +27,10 @@ test: $(READY) ## check format, lint, types and imports, then run the fast tests
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2
 
 test-all: $(READY_ALL) ## run every test, slow ones and optional backends too
-	$(BIN)/pytest -m "slow or not slow"
+	$(BIN)/pytest -n 2 -m "slow or not slow"
 
 format: $(READY) ## rewrite the sources in the one format
 	$(BIN)/ruff format .

@@ -14,13 +14,12 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from reludsl import Solution
 from reludsl.api import compilation_of
-from reludsl.certificate.duality import block_prices
-from reludsl.ir.pattern_problem import pattern_problem
+from reludsl.certificate import zero_strength
 from reludsl.pipeline import Compilation
 
 ROOT = Path(__file__).parent.parent
@@ -116,13 +115,12 @@ formulation sampled {{ patterns = {patterns} }}
 
 
 def greatest_strength(loss: str, data: Dataset, patterns: int) -> float:
-    """The least strength at which the network without neurons is optimal: the price of a neuron there."""
+    """The strength from which on the network without neurons is optimal."""
     compilation: Compilation = compilation_of(spec_of(loss, data, 1.0, patterns))
     bound = compilation.bind(str(data.path))
-    problem = pattern_problem(compilation.lowered.program, compilation.lowered.bind(bound.train).arrays)
-    assert problem is not None
-    prices = block_prices(replace(problem, group=0.0), -problem.loss_gradient(0.0 * problem.Y))
-    return float(prices.max())
+    found = zero_strength(compilation.lowered.program, compilation.lowered.bind(bound.train).arrays)
+    assert found is not None
+    return found.multiple
 
 
 def comparisons(patterns: int = 30, share: float = 0.1) -> Iterator[Comparison]:

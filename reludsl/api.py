@@ -18,6 +18,7 @@ from reludsl.mistakes import Mistakes
 from reludsl.overrides import read_override
 from reludsl.pipeline import Compilation
 from reludsl.source import Source
+from reludsl.threads import require_threads
 
 if TYPE_CHECKING:
     from reludsl.backends import Progress
@@ -108,6 +109,7 @@ def solve(
     holdout: float = 0.0,
     split_seed: int = 0,
     time_limit: float | None = None,
+    threads: int | None = None,
     monitor: Callable[[Progress], bool] = lambda progress: False,
 ) -> Solution:
     """Trains the spec's network.
@@ -119,7 +121,8 @@ def solve(
         backend: a backend's name; otherwise the spec's, or the first that takes the program.
         set: values that replace hyperparameters: numbers, or arithmetic as text.
         test: held-out data for the metrics; or `holdout`, a share in [0, 1) of the rows, drawn with `split_seed`.
-        time_limit: seconds after which the solver stops with its best iterate.
+        time_limit: seconds, more than 0, after which the solver stops with its best iterate.
+        threads: of linear algebra, at least 1; otherwise what the environment says, or 1.
         monitor: called with each `Progress`; returning True stops the solver.
 
     Raises:
@@ -127,9 +130,10 @@ def solve(
         NoSolution: the solver ended without any iterate.
     """
     _require_one_kind_of_test(test, holdout)
+    _require_sensible_limits(time_limit, threads)
     compilation = compilation_of(spec, set)
     bound = compilation.bind(data, target=target, test=test, holdout=holdout, split_seed=split_seed)
-    return compilation.solve(bound, backend, time_limit, monitor)
+    return compilation.solve(bound, backend, time_limit, monitor, threads=threads)
 
 
 def path(
@@ -144,6 +148,7 @@ def path(
     folds: int | None = None,
     split_seed: int = 0,
     time_limit: float | None = None,
+    threads: int | None = None,
     monitor_for: Callable[[str], Callable[[Progress], bool]] = lambda name: lambda progress: False,
 ) -> PathResult:
     """Trains the spec's network for every value of a grid, each solve from where the last one ended.
@@ -154,7 +159,7 @@ def path(
         set: hyperparameters and their values: a list or array of numbers, or text such as `logspace(-4, 0, 20)`,
             `linspace(1, 5, 9)`, `geomspace(0.1, 10, 5)` or `[0.1, 1]`; a number, or arithmetic as text, stays fixed.
             Several grids make a product, whose last one runs fastest.
-        target, backend, time_limit: as in `solve`; the time limit is for each solve.
+        target, backend, time_limit, threads: as in `solve`; the time limit is for each solve.
         test: held-out data; or `holdout`, a share in [0, 1) of the rows, drawn with `split_seed`. It chooses the best
             value where there are no folds.
         folds: at least 2 for cross-validation over the training rows, which chooses the best value; shuffled with
@@ -168,10 +173,11 @@ def path(
     from reludsl.paths import solve_path
 
     _require_one_kind_of_test(test, holdout)
+    _require_sensible_limits(time_limit, threads)
     if folds is not None and folds < 2:
         raise ValueError(f"folds is {folds}; cross-validation needs at least 2")
     options: dict[str, Any] = {"target": target, "test": test, "holdout": holdout, "split_seed": split_seed}
-    options |= {"backend": backend, "time_limit": time_limit, "monitor_for": monitor_for}
+    options |= {"backend": backend, "time_limit": time_limit, "threads": threads, "monitor_for": monitor_for}
     return solve_path(_source_of(spec), set, data, fold_count=folds, **options)
 
 
@@ -186,6 +192,7 @@ def compare(
     holdout: float = 0.0,
     split_seed: int = 0,
     time_limit: float | None = None,
+    threads: int | None = None,
     monitor_for: Callable[[str], Callable[[Progress], bool]] = lambda name: lambda progress: False,
 ) -> Comparison:
     """Trains the spec's network with every backend that takes its program, or with those of `backends`.
@@ -197,9 +204,10 @@ def compare(
     from reludsl.comparison import compare_backends
 
     _require_one_kind_of_test(test, holdout)
+    _require_sensible_limits(time_limit, threads)
     compilation = compilation_of(spec, set)
     options: dict[str, Any] = {"target": target, "test": test, "holdout": holdout, "split_seed": split_seed}
-    options |= {"names": backends, "time_limit": time_limit, "monitor_for": monitor_for}
+    options |= {"names": backends, "time_limit": time_limit, "threads": threads, "monitor_for": monitor_for}
     return compare_backends(compilation.source, compilation.overrides, data, **options)
 
 
@@ -209,6 +217,13 @@ def _require_one_kind_of_test(test: Any, holdout: float) -> None:
         raise ValueError(f"holdout is {holdout}; a share of rows lies in [0, 1)")
     if test is not None and holdout:
         raise ValueError("give test data or a holdout share, not both")
+
+
+def _require_sensible_limits(time_limit: float | None, threads: int | None) -> None:
+    """Raises ValueError."""
+    if time_limit is not None and not time_limit > 0:
+        raise ValueError(f"time_limit is {time_limit}; a number of seconds above 0 is needed")
+    require_threads(threads)
 
 
 def load(path: str | os.PathLike[str]) -> Network:

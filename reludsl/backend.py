@@ -5,6 +5,7 @@ Backends know the program and nothing else.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
@@ -24,7 +25,7 @@ class Progress:
     """A moment of a solve. Residuals are relative to the tolerance: at most 1 when they meet it.
 
     `bound` is the best lower bound on the program's optimum so far, `active` the number of columns that are not zero;
-    None where the method does not know them.
+    None where the method does not know them. Objective and bound are those of the program.
     """
 
     iteration: int
@@ -34,6 +35,20 @@ class Progress:
     seconds: float
     bound: float | None = None
     active: int | None = None
+
+    @property
+    def gap(self) -> float | None:
+        """(objective - bound) / |objective|; below 0 where the method's own point violates its constraints."""
+        if self.bound is None:
+            return None
+        return (self.objective - self.bound) / max(abs(self.objective), sys.float_info.min)
+
+
+LIMITS: Mapping[str, str] = {
+    "time limit": "reached the time limit",
+    "iteration limit": "reached its limit of iterations",
+}
+"""The limits that end a solve, by the words of the kernels, as messages say them."""
 
 
 @runtime_checkable
@@ -66,7 +81,8 @@ class Outcome:
     `message` says in a sentence why a status other than "solved" came about. `compile_seconds` is the part of the
     time that went into bringing the program into the solver's own form. `dual` is a dual point of the
     predictions (n, c), for the sum of the losses, where the solver has one. `start` lets the next solve of a program
-    with the same data begin where this one ended, see `Control`.
+    with the same data begin where this one ended, see `Control`. `supports` tells of a `dual` where its columns meet
+    their cones, as `cones.Supports` of all columns: the bound is found sooner with it, and is true whatever it says.
     """
 
     status: Status
@@ -79,6 +95,7 @@ class Outcome:
     compile_seconds: float = 0.0
     start: Start | None = None
     dual: np.ndarray | None = None
+    supports: Any = None
 
     @property
     def has_point(self) -> bool:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reludsl.diagnostics import Diagnostic
-from reludsl.mistakes import Mistakes
+from reludsl.mistakes import Mistakes, refuse_unwritable, write_output
 from reludsl.render import as_objects, render
 
 if TYPE_CHECKING:
@@ -64,6 +64,9 @@ _split_seed = click.option(
     "--split-seed", type=click.IntRange(0), default=0, help="Seed of the held-out rows and folds.", show_default=True
 )
 _time_limit = click.option("--time-limit", type=click.FloatRange(0, min_open=True), help="Seconds for each solve.")
+_threads = click.option(
+    "--threads", type=click.IntRange(1), help="Threads of linear algebra; otherwise OMP_NUM_THREADS, or 1."
+)
 _table = click.option("-o", "--output", metavar="TABLE", help="Where to write the table (.csv, .parquet or .json).")
 _json = click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 
@@ -149,27 +152,15 @@ def _compile(spec: str, backend: str | None, output: str | None, overrides: Any)
 
 
 def _write(path: str, text: str) -> None:
-    from reludsl.files import write_atomically
-
-    _refuse_unwritable(path)
-    try:
-        write_atomically(path, lambda file: file.write(text.encode()))
-    except OSError as error:
-        _refuse_unwritable(path, error)
-
-
-def _refuse_unwritable(path: str | None, error: OSError | None = None) -> None:
-    """Raises Mistakes (D330) for a path that cannot be written; asked before the work whose result goes there."""
-    from reludsl.files import why_unwritable
-
-    if path is not None and (reason := why_unwritable(path, error)) is not None:
-        raise Mistakes([Diagnostic("D330", f"`{path}` cannot be written: {reason}", help="choose another path")])
+    write_output(path, lambda file: file.write(text.encode()))
 
 
 @cli.command("solve")
 @click.argument("spec", metavar="SPEC")
-@_options(_training, _target, _set, _backend, _test, _holdout, _split_seed, _time_limit)
+@_options(_training, _target, _set, _backend, _test, _holdout, _split_seed, _time_limit, _threads)
 @click.option("-o", "--output", metavar="NETWORK", help="Where to save the network (.npz).")
+@click.option("--history", metavar="TABLE", help="Where to write the history of the solve (.csv, .parquet or .json).")
+@click.option("--plot", metavar="PICTURE", help="Where to draw the history of the solve (.png, .pdf or .svg).")
 @_options(_json)
 def _solve(
     spec: str,
@@ -181,7 +172,10 @@ def _solve(
     holdout: float,
     split_seed: int,
     time_limit: float | None,
+    threads: int | None,
     output: str | None,
+    history: str | None,
+    plot: str | None,
     as_json: bool,
 ) -> None:
     """Train the network of a spec on data."""
@@ -189,19 +183,28 @@ def _solve(
     from reludsl.api import compilation_of
     from reludsl.progress import progress_display
 
-    _refuse_unwritable(output)
+    _refuse_network(output)
+    _refuse_table(history)
+    _refuse_picture(plot)
     compilation = compilation_of(Path(spec), dict(overrides))
     options = {"target": target, "test": test, "holdout": holdout, "split_seed": split_seed}
     bound = compilation.bind(data, **options)
     with progress_display(not as_json) as monitor:
-        solution = compilation.solve(bound, backend, time_limit, monitor)
+        solution = compilation.solve(bound, backend, time_limit, monitor, threads=threads)
     if output is not None:
         solution.network.save(output)
+    if history is not None:
+        from reludsl.tabulation import write_table
+
+        write_table(history, solution.history_table())
+    if plot is not None:
+        solution.save_plot(plot)
     _show(solution.warnings)
     if as_json:
         _print_json(solution.to_json(output))
     else:
-        _print_solution(solution.rows(), output)
+        written = {"saved to": output, "history in": history, "plot in": plot}
+        _print_solution([*solution.rows(), *((name, path) for name, path in written.items() if path is not None)])
 
 
 def _require_one_kind_of_test(test: str | None, holdout: float) -> None:
@@ -209,9 +212,8 @@ def _require_one_kind_of_test(test: str | None, holdout: float) -> None:
         raise click.UsageError("give --test or --holdout, not both")
 
 
-def _print_solution(rows: list[tuple[str, str]], output: str | None) -> None:
-    saved = [("saved to", output)] if output is not None else []
-    for name, text in [*rows, *saved]:
+def _print_solution(rows: Iterable[tuple[str, str]]) -> None:
+    for name, text in rows:
         click.echo(f"{click.style(f'{name:<18}', bold=True)} {text}", color=_colors(sys.stdout))
 
 
@@ -228,7 +230,7 @@ def _print_solution(rows: list[tuple[str, str]], output: str | None) -> None:
 )
 @_options(_backend, _test, _holdout)
 @click.option("--folds", type=click.IntRange(2), help="Choose the best value by cross-validation with so many folds.")
-@_options(_split_seed, _time_limit, _table)
+@_options(_split_seed, _time_limit, _threads, _table)
 @click.option("--save", metavar="NETWORK", help="Where to save the best network (.npz).")
 @_options(_json)
 def _path(
@@ -241,7 +243,7 @@ def _path(
     from reludsl.api import path
     from reludsl.progress import progress_of_many
 
-    _refuse_unwritable(save)
+    _refuse_network(save)
     _refuse_table(output)
     with progress_of_many(not as_json) as monitor_for:
         result = path(Path(spec), set=dict(grids), holdout=holdout, monitor_for=monitor_for, **options)
@@ -257,7 +259,7 @@ def _path(
 @click.argument("spec", metavar="SPEC")
 @_options(_training, _target, _set)
 @click.option("--backends", metavar="NAMES", help="Only these backends, such as admm,cvxpy.")
-@_options(_test, _holdout, _split_seed, _time_limit, _table, _json)
+@_options(_test, _holdout, _split_seed, _time_limit, _threads, _table, _json)
 def _compare(
     spec: str, overrides: Any, backends: str | None, output: str | None, as_json: bool, holdout: float, **options: Any
 ) -> None:
@@ -273,6 +275,22 @@ def _compare(
             Path(spec), set=dict(overrides), backends=names, holdout=holdout, monitor_for=monitor_for, **options
         )
     _report(found, output, as_json, found.to_json())
+
+
+def _refuse_network(path: str | None) -> None:
+    if path is not None:
+        refuse_unwritable(path)
+
+
+def _refuse_picture(path: str | None) -> None:
+    from reludsl.plots import refuse_picture, require_matplotlib
+
+    if path is not None:
+        refuse_picture(path)
+        try:
+            require_matplotlib()
+        except ImportError as missing:
+            raise click.UsageError(str(missing)) from None
 
 
 def _refuse_table(path: str | None) -> None:

@@ -125,6 +125,7 @@ def compare_backends(
     *,
     names: Sequence[str] | None = None,
     time_limit: float | None = None,
+    threads: int | None = None,
     monitor_for: Callable[[str], Monitor] = lambda name: lambda progress: False,
     **options: Any,
 ) -> Comparison:
@@ -146,7 +147,7 @@ def compare_backends(
     with interruptible() as interruption:
         for name in dict.fromkeys(names or backends()):
             started = time.perf_counter()
-            end = _attempt(Compilation(source, overrides), bound, name, time_limit, monitor_for(name))
+            end = _attempt(Compilation(source, overrides), bound, name, time_limit, monitor_for(name), threads)
             rows.append(_row(name, end, metric, time.perf_counter() - started))
             if isinstance(end, Solution):
                 solutions[name] = end
@@ -161,7 +162,12 @@ def compare_backends(
 
 
 def _attempt(
-    compilation: Compilation, bound: Bound, name: str, time_limit: float | None, monitor: Monitor
+    compilation: Compilation,
+    bound: Bound,
+    name: str,
+    time_limit: float | None,
+    monitor: Monitor,
+    threads: int | None,
 ) -> Solution | Mistakes:
     """The solution, why there is none, or why the backend refuses the program."""
     try:
@@ -170,7 +176,7 @@ def _attempt(
     except Mistakes as refusal:
         return refusal
     try:
-        return compilation.solve(bound, name, time_limit, monitor)
+        return compilation.solve(bound, name, time_limit, monitor, threads=threads)
     except NoSolution as failure:
         return failure
 

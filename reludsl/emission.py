@@ -94,6 +94,7 @@ def _header(lowered: Lowered, backend: str, identity: Mapping[str, Any]) -> str:
         "Seed": identity["seed"],
         "Decisions": "\n".join(identity["decisions"]) or "none",
         "Run as": "python solve.py --data FILE [--target COLUMN] [-o net.npz]",
+        "Threads": "fastest with the environment's OMP_NUM_THREADS=1, most often",
     }
     table = "\n".join(
         textwrap.indent(str(text), " " * 13).replace(" " * 13, f"{name:<13}", 1) for name, text in rows.items()

@@ -21,7 +21,7 @@ from reludsl.ir import (
     program_unicode,
     unicode,
 )
-from reludsl.lowering import Lowered
+from reludsl.lowering import Instance, Lowered
 from reludsl.model.model import Exact, Gated, Guarantee, Model, RandomFeatures
 from reludsl.model.problem import one_hot, targets, training_problem
 from reludsl.options import Settings
@@ -44,6 +44,7 @@ def explain_compilation(compilation: Compilation, bound: Bound | None, *, stage:
     if stage == "program":
         return (program_latex if latex else program_text)(lowered.program).rstrip()
     decisions = [*model.decisions, *chosen]
+    threshold = ""
     if bound is None:
         sizes = "" if backend.local else _sizes(lowered.program, {})
     else:
@@ -52,13 +53,16 @@ def explain_compilation(compilation: Compilation, bound: Bound | None, *, stage:
         decisions += instance.decisions
         counted = _dimensions(known) if backend.local else _sizes(lowered.program, known)
         sizes = "\n".join(filter(None, (instance.origin, counted)))
+        threshold = "" if backend.local else _zero_network(model, lowered.program, instance)
     sections = [
         ("The training problem (not convex; m is the number of hidden neurons)", write(problem)),
         ("The convex program", "" if backend.local else write(lowered.program)),
         ("What its optimum means", "\n\n".join(map(_filled, _meaning(model, lowered, backend)))),
+        ("The lower bound", _filled(_bound(lowered, backend))),
         ("How many neurons", _filled(_width(model, lowered, backend, settings))),
         ("Where the symbols come from", _table(_symbols(model, problem, lowered.program))),
         ("Sizes" if bound is not None else "Sizes (their numbers come with --data)", sizes),
+        ("When hidden neurons cost more than they bring", threshold),
         ("Backend", f"{backend.name}: {backend.summary}"),
         ("Decisions taken", "\n".join(map(str, decisions)) or "none: the spec says everything"),
     ]
@@ -155,6 +159,21 @@ def _names(names: Iterable[str]) -> str:
     return listed(dict.fromkeys(names), "and")
 
 
+# -- the bound ---------------------------------------------------------------------------------------------------
+
+
+def _bound(lowered: Lowered, backend: Backend) -> str:
+    """Whether a solve will prove a lower bound, and why not."""
+    if backend.local:
+        return f"None: `{backend.name}` trains the network itself."
+    form = PatternForm.of(lowered.program) or FeatureForm.of(lowered.program)
+    if form is None:
+        return "None: it is known for pattern and feature programs only."
+    if form.penalty.mixed:
+        return "None: one regularizer counts the hidden biases and another leaves them free."
+    return "The result comes with a proved lower bound on the program's optimum, by duality."
+
+
 # -- how many neurons --------------------------------------------------------------------------------------------
 
 
@@ -178,6 +197,22 @@ def _width(model: Model, lowered: Lowered, backend: Backend, settings: Settings)
     if wanted is None:
         return found
     return f"{found} At most {wanted} are wanted: that is checked then, and a wider network comes with a warning."
+
+
+def _zero_network(model: Model, program: Program, instance: Instance) -> str:
+    """The strength from which on the program's optimum has no hidden neurons; nothing where that is not known."""
+    from reludsl.certificate import zero_strength
+
+    found = zero_strength(program, instance.arrays)
+    parts = [part for part in model.regularizers if part.strength > 0]
+    if found is None or not parts:
+        return ""
+    strengths = " and ".join(f"{found.multiple * part.strength:.6g} of `{part.name}`" for part in parts)
+    times = "" if len(parts) == 1 else f", {found.multiple:.4g} times those of the spec"
+    latest = "" if found.exact else " at the latest"
+    reached = " That is so here." if found.multiple <= 1 else ""
+    name = "strength" if len(parts) == 1 else "strengths"
+    return _filled(f"The network without any is optimal from the {name} {strengths} on{latest}{times}.{reached}")
 
 
 # -- symbols -----------------------------------------------------------------------------------------------------

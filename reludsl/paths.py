@@ -25,6 +25,7 @@ from reludsl.interrupt import Interruption, interruptible
 from reludsl.mistakes import Mistakes
 from reludsl.overrides import NEEDS_GRID, read_grid
 from reludsl.pipeline import Compilation, NoSolution
+from reludsl.plots import require_matplotlib
 from reludsl.recovery import Continuation
 from reludsl.solution import Solution, common_warnings
 from reludsl.source import Source
@@ -149,6 +150,7 @@ class PathResult:
         Other hyperparameters give a line for each of their values. Returns the axes.
         """
         if axes is None:
+            require_matplotlib()
             import matplotlib.pyplot as plt
 
             axes = plt.subplots()[1]
@@ -193,6 +195,7 @@ def solve_path(
     fold_count: int | None = None,
     split_seed: int = 0,
     time_limit: float | None = None,
+    threads: int | None = None,
     monitor_for: Callable[[str], Monitor] = lambda name: lambda progress: False,
 ) -> PathResult:
     """Solves the spec for every point of the grid in turn, from strong to weak regularization.
@@ -206,7 +209,7 @@ def solve_path(
     chains, test_rows = _chains(points[0], data, target, test, holdout, fold_count, split_seed)
     judge: Judge | None = "folds" if fold_count else "held-out rows" if test_rows else None
     metric = "accuracy" if points[0].model.target.labelled else "rmse"
-    walk = _Walk(chains, metric, judge, backend, time_limit, monitor_for)
+    walk = _Walk(chains, metric, judge, backend, time_limit, threads, monitor_for)
     order = list(range(len(points)))
     if _strength(points[0]) < _strength(points[-1]):
         order.reverse()  # few neurons grow into many: the other way round a start is hardly better than none
@@ -263,9 +266,11 @@ class _Chain:
         backend: str | None,
         time_limit: float | None,
         monitor: Monitor,
+        threads: int | None,
     ) -> Solution | NoSolution:
+        after = self._start(values)
         try:
-            solution = point.solve(self.bound, backend, time_limit, monitor, after=self._start(values))
+            solution = point.solve(self.bound, backend, time_limit, monitor, after=after, threads=threads)
         except NoSolution as failure:
             return failure
         self.last = [*self.last[-1:], (values, solution)]
@@ -323,6 +328,7 @@ class _Walk:
     judge: Judge | None
     backend: str | None
     time_limit: float | None
+    threads: int | None
     monitor_for: Callable[[str], Monitor]
     rows: list[PathRow] = field(default_factory=list)
     ends: list[Solution | NoSolution] = field(default_factory=list)
@@ -332,14 +338,14 @@ class _Walk:
         started = time.perf_counter()
         first, *others = self.chains
         coordinates = list(values.values())
-        end = first.solve(point, coordinates, self.backend, self.time_limit, self.monitor_for(name))
+        end = first.solve(point, coordinates, self.backend, self.time_limit, self.monitor_for(name), self.threads)
         row = _row(values, end, self.metric)
         scores: list[float] = []
         for number, chain in enumerate(others, 1):
             if interruption.requested or isinstance(end, NoSolution):
                 break
             monitor = self.monitor_for(f"{name}, fold {number} of {len(others)}")
-            fold = chain.solve(point, coordinates, self.backend, self.time_limit, monitor)
+            fold = chain.solve(point, coordinates, self.backend, self.time_limit, monitor, self.threads)
             if isinstance(fold, NoSolution):
                 row = replace(row, message=f"fold {number}: {fold.diagnostics[0].message}")
                 break

@@ -22,6 +22,7 @@ from reludsl.model.model import Model
 from reludsl.model.values import Decision
 from reludsl.options import Settings
 from reludsl.source import Source
+from reludsl.threads import blas_threads
 from reludsl.versions import versions
 
 if TYPE_CHECKING:
@@ -144,42 +145,43 @@ class Compilation:
         time_limit: float | None = None,
         monitor: Callable[[Progress], bool] = lambda progress: False,
         after: Solution | None = None,
+        threads: int | None = None,
     ) -> Solution:
         """Trains the network. Raises Mistakes, and NoSolution when the solver ends without an iterate.
+
+        Ctrl-C, the time limit and a monitor that returns True all end the solver, whose best iterate becomes a network.
+        `threads` are those of linear algebra, see `threads.blas_threads`.
 
         `after` is the solution of a similar spec on the same `bound`: what still holds of it is used again, and the
         solver may start from where it ended.
         """
+        from reludsl.certificate import solved_at_once
         from reludsl.recovery import shared_with, solution_of
 
         backend, settings, decisions = self.backend(backend_name)
         lowered = self.lowered_for(backend)
         refuse_unusable(backend, settings, lowered.program, self.model.solver)
-        with self._timed("lower"):
-            earlier = shared_with(after, self.model, bound, backend.name)
-            instance = lowered.bind(bound.train) if earlier is None else earlier.instance
-        with self._timed("solve"), interruptible() as interruption:
-            control = Control(
-                time_limit,
-                lambda progress: monitor(progress) or interruption.requested,
-                None if earlier is None else earlier.start,
-            )
-            outcome = backend.solve(lowered.program, instance.arrays, settings, control)
-        self.seconds["compile"] = outcome.compile_seconds
-        self.seconds["solve"] -= outcome.compile_seconds
-        if not outcome.has_point:
-            code, what = ("S403", "was interrupted") if outcome.status == "interrupted" else ("S402", "failed")
-            message = f"the solver {what} before it had any solution"
-            others = [
-                other.name
-                for other in backends().values()
-                if other.name != backend.name and not other.supports(self.lowered_for(other).program)
-            ]
-            remedy = "try other options of the backend" + (f", or another backend: {listed(others)}" if others else "")
-            notes = (outcome.message,) if outcome.message else ()
-            raise NoSolution(Diagnostic(code, message, notes=notes, help=remedy), outcome)
-        with self._timed("recover"):
-            solution = solution_of(self.model, lowered, bound, instance, outcome, backend.name)
+        with blas_threads(threads), interruptible() as interruption:
+            with self._timed("lower"):
+                earlier = shared_with(after, self.model, bound, backend.name)
+                instance = lowered.bind(bound.train) if earlier is None else earlier.instance
+            with self._timed("solve"):
+                control = Control(
+                    time_limit,
+                    lambda progress: monitor(progress) or interruption.requested,
+                    None if earlier is None else earlier.start,
+                )
+                zero = None if backend.local else solved_at_once(lowered.program, instance.arrays)
+                outcome = zero or backend.solve(lowered.program, instance.arrays, settings, control)
+            if zero is not None:
+                decisions += (Decision("solve", "no hidden neurons", "none brings more than it costs"),)
+                outcome = replace(outcome, start=control.start)
+            self.seconds["compile"] = outcome.compile_seconds
+            self.seconds["solve"] -= outcome.compile_seconds
+            if not outcome.has_point:
+                raise self._without_solution(backend, outcome)
+            with self._timed("recover"):
+                solution = solution_of(self.model, lowered, bound, instance, outcome, backend.name)
         return replace(
             solution,
             network=replace(solution.network, description=self.identity()),
@@ -187,3 +189,15 @@ class Compilation:
             warnings=(*self.warnings, *bound.warnings, *solution.warnings),
             seconds={phase: self.seconds[phase] for phase in _PHASES if phase in self.seconds},
         )
+
+    def _without_solution(self, backend: Backend, outcome: Outcome) -> NoSolution:
+        code, what = ("S403", "was interrupted") if outcome.status == "interrupted" else ("S402", "failed")
+        message = f"the solver {what} before it had any solution"
+        others = [
+            other.name
+            for other in backends().values()
+            if other.name != backend.name and not other.supports(self.lowered_for(other).program)
+        ]
+        remedy = "try other options of the backend" + (f", or another backend: {listed(others)}" if others else "")
+        notes = (outcome.message,) if outcome.message else ()
+        return NoSolution(Diagnostic(code, message, notes=notes, help=remedy), outcome)

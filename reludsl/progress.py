@@ -9,13 +9,15 @@ from contextlib import contextmanager
 from reludsl.backends import Progress
 
 _QUIET_SECONDS = 0.5
+_SPINNER = 3  # what stands before the text, and the end of the line
 
 
 @contextmanager
 def progress_display(wanted: bool) -> Iterator[Callable[[Progress], bool]]:
     """A monitor for `Compilation.solve`.
 
-    On a terminal it shows iteration, objective and residuals, elsewhere nothing.
+    On a terminal it shows iteration and objective, bound and gap or else residuals, and active columns; elsewhere
+    nothing.
     """
     with _status(wanted, "solving; Ctrl-C ends it with the best network so far") as update:
 
@@ -46,8 +48,15 @@ def progress_of_many(wanted: bool) -> Iterator[Callable[[str], Callable[[Progres
 
 
 def _line(progress: Progress) -> str:
-    residuals = f"residuals {progress.primal_residual:.1e}, {progress.dual_residual:.1e}"
-    return f"iteration {progress.iteration}  objective {progress.objective:.6g}  {residuals}"
+    """What is known, in columns that stay where they are."""
+    parts = [f"iteration {progress.iteration:<6}", f"objective {progress.objective:<12.6g}"]
+    if progress.bound is not None and progress.gap is not None:
+        parts += [f"bound {progress.bound:<12.6g}", f"gap {max(progress.gap, 0.0):<7.1e}"]
+    else:
+        parts.append(f"residuals {progress.primal_residual:<7.1e} {progress.dual_residual:<7.1e}")
+    if progress.active is not None:
+        parts.append(f"active columns {progress.active}")
+    return "  ".join(parts)
 
 
 @contextmanager
@@ -57,6 +66,13 @@ def _status(wanted: bool, first: str) -> Iterator[Callable[[str], None]]:
         yield lambda text: None
         return
     from rich.console import Console
+    from rich.text import Text
 
-    with Console(stderr=True).status(first) as status:
-        yield status.update
+    console = Console(stderr=True)
+
+    def one_line(text: str) -> Text:
+        """The text as it is, cut where the line ends: a line that wraps would jump."""
+        return Text(text[: max(console.width - _SPINNER, 1)])
+
+    with console.status(one_line(first)) as status:
+        yield lambda text: status.update(one_line(text))

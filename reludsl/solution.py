@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -12,8 +13,10 @@ from reludsl.diagnostics import Diagnostic
 from reludsl.lowering import Meaning
 from reludsl.model.values import Decision
 from reludsl.network import Network
+from reludsl.plots import Abscissa, Panel, draw_into, draw_on, history_panels, require_matplotlib, save_picture
 
 if TYPE_CHECKING:
+    import polars
     from matplotlib.axes import Axes
 
 
@@ -24,8 +27,8 @@ class Solution:
     `objective` is evaluated on the network itself, `program_objective` on the feasible point it was recovered from, and
     `violation` is how far the solver's own point was outside the cones, relative to its longest column. `bound` is a
     proved lower bound on the optimum that its scope names, None where there is none. `neurons` is how many the
-    program's point had before they were merged and pruned to the network's `width`. `continuation` is for the next
-    solve of a similar spec.
+    program's point had before they were merged and pruned to the network's `width`. `history` has the moments that the
+    backend recorded, the last one included. `continuation` is for the next solve of a similar spec.
     """
 
     status: Status
@@ -133,27 +136,42 @@ class Solution:
     def __repr__(self) -> str:
         return f"<Solution {self.status}: objective {self.objective:.8g}, {self.width} neurons, {self.backend}>"
 
-    def plot(self, axes: Axes | None = None) -> Axes:
-        """Draws objective and residuals against the iterations, with matplotlib (the extra `plot`).
+    def history_table(self) -> polars.DataFrame:
+        """A row for every recorded moment of the solve: its `Progress`, and the gap. Null where it is not known."""
+        import polars
 
-        Returns the axes.
+        kinds = {"iteration": polars.Int64, "active": polars.Int64}
+        rows = [{name: getattr(state, name) for name in _MOMENT} for state in self.history]
+        return polars.DataFrame(rows, schema={name: kinds.get(name, polars.Float64) for name in _MOMENT})
+
+    def plot(self, axes: Axes | Iterable[Axes] | None = None, against: Abscissa = "iteration") -> tuple[Axes, ...]:
+        """Draws the history with matplotlib (the extra `plot`): a panel each for what the backend knows.
+
+        The panels are objective and bound, the relative gap, the residuals, and the active columns, `against`
+        "iteration" or "seconds". They are drawn into the given axes, as many as there are, or into a new figure of
+        pyplot. Returns the axes drawn into. Raises ImportError without matplotlib.
         """
+        panels = self._panels(against)
         if axes is None:
+            require_matplotlib()
             import matplotlib.pyplot as plt
 
-            axes = plt.subplots()[1]
-        iterations = [state.iteration for state in self.history]
-        axes.plot(iterations, [state.objective for state in self.history], label="objective")
-        axes.plot(iterations, [state.primal_residual for state in self.history], "--", label="primal residual")
-        axes.plot(iterations, [state.dual_residual for state in self.history], ":", label="dual residual")
-        if self.bound is not None:
-            axes.axhline(self.bound.value, color="gray", linewidth=0.8, label="lower bound")
-        axes.set_yscale("log")
-        axes.set_xlabel("iteration")
-        axes.set_ylabel("objective; residuals relative to the tolerance")
-        axes.legend()
-        return axes
+            return draw_on(plt.figure(), panels)
+        return draw_into(axes, panels)
 
+    def save_plot(self, path: str | os.PathLike[str], against: Abscissa = "iteration") -> None:
+        """Writes the picture of `plot` to a `.png`, `.pdf` or `.svg` file, whole or not at all.
+
+        Raises Mistakes (D302, D330), and ImportError without matplotlib.
+        """
+        save_picture(path, self._panels(against))
+
+    def _panels(self, against: Abscissa) -> list[Panel]:
+        bound = None if self.bound is None else self.bound.value
+        return history_panels(self.history, self.objective, bound, against)
+
+
+_MOMENT = ("iteration", "seconds", "objective", "bound", "gap", "primal_residual", "dual_residual", "active")
 
 _MEANS = {
     "equal": "the global optimum of the training problem to the solver's accuracy",

@@ -7,9 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from reludsl.diagnostics import DataPlace, Diagnostic
-from reludsl.files import why_unwritable, write_atomically
-from reludsl.mistakes import Mistakes
+from reludsl.mistakes import refuse_ending, refuse_unwritable, write_output
 
 if TYPE_CHECKING:
     import polars
@@ -19,11 +17,8 @@ SUFFIXES = (".csv", ".parquet", ".json")
 
 def refuse_table(path: str | os.PathLike[str]) -> None:
     """Raises Mistakes (D302, D330) for a path at which no table can be written; asked before the work."""
-    if Path(path).suffix.lower() not in SUFFIXES:
-        remedy = "use `.csv`, `.parquet` or `.json`: the ending tells the format"
-        message = "the ending of the table's file tells no format"
-        raise Mistakes([Diagnostic("D302", message, place=DataPlace(os.fspath(path)), help=remedy)])
-    _refuse_unwritable(path)
+    refuse_ending(path, "table", SUFFIXES)
+    refuse_unwritable(path)
 
 
 def write_table(path: str | os.PathLike[str], frame: polars.DataFrame) -> None:
@@ -31,7 +26,7 @@ def write_table(path: str | os.PathLike[str], frame: polars.DataFrame) -> None:
 
     Raises Mistakes (D302, D330).
     """
-    refuse_table(path)
+    refuse_ending(path, "table", SUFFIXES)
 
     def write(file: BinaryIO) -> None:
         match Path(path).suffix.lower():
@@ -42,15 +37,7 @@ def write_table(path: str | os.PathLike[str], frame: polars.DataFrame) -> None:
             case _:
                 file.write(frame.write_json().encode())
 
-    try:
-        write_atomically(path, write)
-    except OSError as error:
-        _refuse_unwritable(path, error)
-
-
-def _refuse_unwritable(path: str | os.PathLike[str], error: OSError | None = None) -> None:
-    if (reason := why_unwritable(path, error)) is not None:
-        raise Mistakes([Diagnostic("D330", f"`{path}` cannot be written: {reason}", help="choose another path")])
+    write_output(path, write)
 
 
 def frame_of(rows: Sequence[Mapping[str, Any]]) -> polars.DataFrame:

@@ -11,14 +11,21 @@ from reludsl.ir.scalar_source import construction, standalone_classes
 
 
 def pattern_script(
-    program: Program, method: str, report: tuple[str, ...], call: tuple[str, ...], kernel: Any
+    program: Program,
+    method: str,
+    report: tuple[str, ...],
+    call: tuple[str, ...],
+    kernel: Any,
+    merge_samples: bool = True,
 ) -> Emitted:
-    """A script that poses the program as a `PatternProblem`, defines `report(state)`, and calls the kernel.
+    """A script that poses the program as a `PatternProblem`, presolves it, defines `report(state)`, calls the kernel.
 
     `report` are lines of the function's body, `call` those of the arguments after the problem; `kernel` is the function
-    itself, and stands in the script with everything that it calls. `method` is its name for people.
+    itself, and stands in the script with everything that it calls. `method` is its name for people, `merge_samples` is
+    for `presolve`.
     """
     from reludsl.ir.pattern_problem import PatternProblem  # with NumPy
+    from reludsl.presolve import presolve
 
     form = PatternForm.of(program) or FeatureForm.of(program)
     assert form is not None, "supports() is asked first"
@@ -27,18 +34,21 @@ def pattern_script(
         f'    """Minimizes the convex program by {method}; returns its variables and the status."""',
         *_scale(form),
         *_problem_lines({**_arrays(form), **_penalties(form)}),
+        f"    presolved = presolve(problem{'' if merge_samples else ', merge_samples=False'})",
         "",
         "    def report(state):",
         *(f"        {line}" for line in report),
         "",
         f"    result = {kernel.__name__}(",
-        "        problem,",
+        "        presolved.problem,",
         *(f"        {line}," for line in call),
         "        monitor=report,",
         "    )",
         *_point_lines(form),
     ]
-    return Emitted(("numpy",), (*standalone_classes(form.loss), PatternProblem, kernel), "\n".join(lines) + "\n")
+    return Emitted(
+        ("numpy",), (*standalone_classes(form.loss), PatternProblem, presolve, kernel), "\n".join(lines) + "\n"
+    )
 
 
 def _scale(form: PatternForm | FeatureForm) -> list[str]:
@@ -91,11 +101,11 @@ def _point_lines(form: PatternForm | FeatureForm) -> list[str]:
     """The program's variables from the kernel's columns."""
     if isinstance(form, FeatureForm):
         names = [form.a.name]
-        columns = "result.columns[0].reshape(problem.Y.shape[1], -1).T" if form.several else "result.columns[0]"
+        columns = "columns[0].reshape(problem.Y.shape[1], -1).T" if form.several else "columns[0]"
     else:
         names = [block.name for block in form.blocks]
-        columns = "result.columns" if len(names) == 1 else "np.split(result.columns, 2, axis=1)"
-    lines = [f"    {', '.join(names)} = {columns}"]
+        columns = "columns" if len(names) == 1 else "np.split(columns, 2, axis=1)"
+    lines = ["    columns = presolved.columns(result.columns)", f"    {', '.join(names)} = {columns}"]
     if form.c0 is not None:
         names.append(form.c0.name)
         lines.append(f"    {form.c0.name} = result.offset{'' if form.several else '[0]'}")

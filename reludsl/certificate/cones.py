@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
-from reludsl.cones import ConeProjector
+from reludsl.cones import ConeProjector, Supports
 
 
 class PatternCones:
@@ -15,14 +17,38 @@ class PatternCones:
 
     def project(self, columns: np.ndarray) -> np.ndarray:
         """The columns (d, P), one a pattern, projected onto their cones."""
-        count = columns.shape[1]
-        supports = self.projector.no_supports(count)
-        return self.projector.project(columns.T, np.arange(count), supports)[0].T
+        projected = np.zeros_like(columns)
+        nonzero = np.flatnonzero(columns.any(axis=0))
+        supports = self.projector.no_supports(len(nonzero))
+        projected[:, nonzero] = self.projector.project(columns[:, nonzero].T, nonzero, supports)[0].T
+        return projected
 
-    def norm_bounds(self, columns: np.ndarray, patterns: np.ndarray, threshold: float) -> np.ndarray:
-        """Bounds (m,) on the lengths of projections of columns (d, m), exact where they are above the threshold."""
-        supports = self.projector.no_supports(len(patterns))
-        return self.projector.project(columns.T, patterns, supports, threshold)[1]
+    def norm_bounds(
+        self, columns: np.ndarray, patterns: np.ndarray, threshold: float, expected: Supports | None = None
+    ) -> np.ndarray:
+        """Bounds (m,) on the lengths of projections of columns (d, m), exact where they are above the threshold.
+
+        `expected` may say where the projections are supposed to be: any multipliers λ ≥ 0 prove a bound, so wrong ones
+        cost time and nothing else.
+        """
+        bounds = np.full(len(patterns), np.inf)
+        supports = replace(self.projector.no_supports(len(patterns)), inverses=None)
+        if expected is not None:
+            inside = expected.used & (expected.rows >= 0) & (expected.rows < len(self.projector.unit))
+            rows = np.where(inside, expected.rows, 0)
+            proving = inside & np.isfinite(expected.multipliers) & (expected.multipliers > 0)
+            multipliers = np.where(proving, expected.multipliers, 0.0)
+            for block, pattern in enumerate(patterns):
+                used = proving[block]
+                weights = multipliers[block, used] * self.projector.sides[pattern, rows[block, used]]
+                bounds[block] = np.linalg.norm(columns[:, block] + weights @ self.projector.unit[rows[block, used]])
+                if not bounds[block] <= threshold:
+                    known = np.unique(rows[block, inside[block]])[: supports.rows.shape[1]]
+                    supports.rows[block, : len(known)], supports.used[block, : len(known)] = known, True
+        left = np.flatnonzero(~(bounds <= threshold))
+        part = supports.of(left)
+        bounds[left] = self.projector.project(columns[:, left].T, patterns[left], part, threshold)[1]
+        return bounds
 
     def violation(self, *blocks: np.ndarray) -> float:
         """The largest violation of blocks of columns (d, P), one a pattern, relative to the longest column of all.
@@ -32,5 +58,9 @@ class PatternCones:
         longest = max(float(np.linalg.norm(columns, axis=0).max(initial=0.0)) for columns in blocks)
         if longest == 0.0:
             return 0.0
-        products = (self.projector.sides * (columns.T @ self.projector.unit.T) for columns in blocks)
-        return max(0.0, -min(float(product.min(initial=0.0)) for product in products) / longest)
+        worst = 0.0
+        for columns in blocks:
+            nonzero = np.flatnonzero(columns.any(axis=0))
+            products = self.projector.sides[nonzero] * (columns[:, nonzero].T @ self.projector.unit.T)
+            worst = min(worst, float(products.min(initial=0.0)))
+        return -worst / longest

@@ -8,14 +8,16 @@ whatever z is, so a poor solution can only make it loose.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 from scipy.optimize import minimize_scalar
 
+from reludsl.certificate.columns import Reductions, gauge
 from reludsl.certificate.cones import PatternCones
+from reludsl.cones import Supports
 from reludsl.ir import FeatureForm, PatternForm, Program, objective
 from reludsl.ir.pattern_problem import PatternProblem, as_columns, pattern_problem
 
@@ -54,30 +56,52 @@ def feasible_point(program: Program, arrays: Mapping[str, np.ndarray], point: Ma
         return Feasible(given, float(objective(program, {**arrays, **given})), 0.0)
     names = [form.a.name] if isinstance(form, FeatureForm) else [block.name for block in form.blocks]
     blocks = {name: _as_blocks(given[name], form) for name in names}
-    longest = max(float(np.linalg.norm(columns, axis=0).max(initial=0.0)) for columns in blocks.values())
+    lengths = {name: np.linalg.norm(columns, axis=0) for name, columns in blocks.items()}
+    longest = max(float(norms.max(initial=0.0)) for norms in lengths.values())
     violation = 0.0
     if isinstance(form, PatternForm) and not form.activation.gated:
         cones = PatternCones(np.asarray(arrays[form.X.name]), np.asarray(arrays[form.D.name]))
         violation = cones.violation(*blocks.values())
         blocks = {
-            name: cones.project(columns * (np.linalg.norm(columns, axis=0) > _NOISE[0] * longest))
-            for name, columns in blocks.items()
+            name: cones.project(columns * (lengths[name] > _NOISE[0] * longest)) for name, columns in blocks.items()
         }
+        lengths = {name: np.linalg.norm(columns, axis=0) for name, columns in blocks.items()}
+    value_of = _objective(program, arrays)
 
     def pruned(share: float) -> tuple[dict[str, np.ndarray], float]:
         kept = {
-            name: (columns * (np.linalg.norm(columns, axis=0) > share * longest)).reshape(given[name].shape)
+            name: (columns * (lengths[name] > share * longest)).reshape(given[name].shape)
             for name, columns in blocks.items()
         }
         whole = {**given, **kept}
-        return whole, float(objective(program, {**arrays, **whole}))
+        return whole, value_of(whole)
 
-    candidates = [pruned(share) for share in _NOISE]
-    acceptable = candidates[0][1] + 1e-7 * abs(candidates[0][1])
-    best = next((candidate for candidate in reversed(candidates) if candidate[1] <= acceptable), candidates[0])
+    counts = [sum(int((norms > share * longest).sum()) for norms in lengths.values()) for share in _NOISE]
+    first = pruned(_NOISE[0])
+    best, acceptable = first, first[1] + 1e-7 * abs(first[1])
+    for share, count in sorted(set(zip(_NOISE, counts, strict=True)), reverse=True):
+        if count == counts[0]:
+            break  # no block would go
+        candidate = pruned(share)
+        if candidate[1] <= acceptable:
+            best = candidate
+            break
     zero = pruned(np.inf)
     chosen, value = zero if zero[1] < best[1] else best
     return Feasible(chosen, value, violation)
+
+
+def _objective(program: Program, arrays: Mapping[str, np.ndarray]) -> Callable[[Mapping[str, np.ndarray]], float]:
+    """The program's objective at points: by products with the columns that are not zero, where that is possible."""
+    problem = pattern_problem(program, arrays)
+    if problem is None:
+        return lambda point: float(objective(program, {**arrays, **point}))
+
+    def value(point: Mapping[str, np.ndarray]) -> float:
+        u, c = as_columns(program, point)
+        return (problem.loss_value(problem.predictions(u, c)) + problem.penalty_value(u, c)) / problem.scale
+
+    return value
 
 
 def _as_blocks(array: np.ndarray, form: PatternForm | FeatureForm) -> np.ndarray:
@@ -98,25 +122,29 @@ def dual_bound(
     point: Mapping[str, np.ndarray] | None = None,
     dual: np.ndarray | None = None,
     complete: bool = False,
+    supports: Supports | None = None,
 ) -> Bound | None:
     """The best lower bound from the solver's `dual` point and the gradients at a feasible point and its own `point`.
 
     The solver's point violates its cones a little, but its residual is often much nearer to the optimal one. Gradients
     tell dual points for differentiable losses only. `complete` says that the program holds every pattern, so that the
-    bound is on the non-convex problem. None where there is no dual point, and for penalties other than norms of whole
-    columns and ridges.
+    bound is on the non-convex problem. `supports` may tell where the projections of all columns at `dual` are expected;
+    whatever they are the bound is true. None where there is no dual point, for losses without a conjugate, and where
+    one penalty counts the hidden biases and another does not.
     """
     problem = pattern_problem(program, arrays)
-    if problem is None or not problem.loss.has_prox or problem.l1 or problem.free:
+    if problem is None:
         return None
-    candidates = [] if dual is None else [dual]
+    candidates: list[tuple[np.ndarray, Supports | None]] = [] if dual is None else [(dual, supports)]
     if problem.loss.smooth:
         for candidate in (feasible.point, feasible.point if point is None else point):
             predictions = problem.predictions(*as_columns(program, candidate))
-            candidates.append(-problem.loss_gradient(predictions))
+            gradient = problem.loss_gradient(predictions)
+            candidates += [(-gradient, None)] if np.isfinite(gradient).all() else []
     value = -np.inf
-    for z in candidates:
-        value = max(value, bound_from(problem, z) / problem.scale)
+    enough = problem.scale * (feasible.objective - _CLOSED * abs(feasible.objective))
+    for z, expected in candidates:
+        value = max(value, bound_from(problem, z, enough, expected) / problem.scale)
         if relative_gap(feasible.objective, value) <= _CLOSED:
             break
     if not np.isfinite(value):
@@ -130,27 +158,103 @@ def relative_gap(upper: float, lower: float) -> float:
     return max(0.0, upper - lower) / max(abs(upper), np.finfo(float).tiny)
 
 
-def bound_from(problem: PatternProblem, z: np.ndarray) -> float:
-    """The best lower bound from the scalings of z (n, c) that are dual feasible. True for any z."""
-    z = problem.admissible(z)
-    prices = block_prices(problem, z)
-    with np.errstate(invalid="ignore"):  # it calculates with infinities where z leaves the domain
+def bound_from(
+    problem: PatternProblem, z: np.ndarray, enough: float = np.inf, supports: Supports | None = None
+) -> float:
+    """The best lower bound from the scalings of z (n, c) that are dual feasible. True for any z, -inf where none is.
+
+    A bound of at least `enough` is not made better. `supports` see `dual_bound`.
+    """
+    if z.shape != problem.Y.shape:
+        raise ValueError(f"a dual point of these targets is {problem.Y.shape}, not {z.shape}")
+    if not np.isfinite(z).all():
+        return -np.inf
+    with np.errstate(invalid="ignore", over="ignore"):  # infinities where z leaves the domain, or is absurdly large
+        z = problem.admissible(z * min(1.0, _LARGEST / max(float(np.abs(z).max(initial=0.0)), 1.0)))
+        if not np.isfinite(z).all():
+            return -np.inf
+        if problem.l1 and not problem.l2:
+            z = largest_share(problem, z) * z
+            prices = np.zeros(problem.columns)
+        else:
+            prices = block_prices(problem, z, supports)
+        # On the border of the domain rounding may decide that a point is outside: one just inside is as good.
+        value = max(problem.dual_value(z, prices, share) for share in (0.0, 1.0 - 1e-12, 1.0))
+        if value >= enough:
+            return value
         found = minimize_scalar(
             lambda share: -problem.dual_value(z, prices, share), bounds=(0.0, 1.0), method="bounded"
         )
-    # On the border of the domain rounding may decide that a point is outside: one just inside is as good.
-    return max(problem.dual_value(z, prices, share) for share in (0.0, float(found.x), 1.0 - 1e-12, 1.0))
+        return max(value, problem.dual_value(z, prices, float(found.x)))
 
 
-def block_prices(problem: PatternProblem, z: np.ndarray) -> np.ndarray:
-    """Bounds on ‖Π_K(±XᵀΓ_i z_k)‖ for all blocks, exact where they are above what a block costs.
+_LARGEST = 1e100
+"""Dual points may be scaled: with entries up to here no square overflows."""
 
-    A block with ‖XᵀΓ_i z_k‖ ≤ group is not projected: that can only shorten it.
+
+def block_prices(problem: PatternProblem, z: np.ndarray, supports: Supports | None = None) -> np.ndarray:
+    """What all columns bring at an admissible z, as far as l1 penalties and cones do not take it: bounds (columns,).
+
+    Of ‖Π_K(±XᵀΓ_i z_k)‖ where they are all that there is, and exact where they are above what a column costs. A column
+    with ‖XᵀΓ_i z_k‖ ≤ group is not projected: that can only shorten it.
     """
     columns = problem.adjoint(z)
-    prices: np.ndarray = np.linalg.norm(columns, axis=0)
+    counted = len(columns) - problem.free
+    prices: np.ndarray = np.linalg.norm(problem.shrunk(columns[:counted]), axis=0)
+    if problem.masks is None:
+        return prices  # an admissible z makes free entries 0
+    noise = _rounding(z)
+    bound_by_bias = np.abs(columns[counted:]).max(axis=0, initial=0.0) > noise
+    prices[bound_by_bias] = np.inf
     dear = np.flatnonzero(prices > problem.group)
-    if problem.masks is not None and len(dear):
+    if not len(dear):
+        return prices
+    if problem.free or problem.l1:
+        left = Reductions(problem, dear).reduced(columns[:, dear].T, np.arange(len(dear)), noise)
+        prices[dear] = np.linalg.norm(problem.shrunk(left.T), axis=0)
+    else:
         cones = PatternCones(problem.X, problem.masks)
-        prices[dear] = cones.norm_bounds(columns[:, dear], dear % problem.masks.shape[1], problem.group)
+        known = supports is not None and len(supports.rows) == len(prices)
+        expected = replace(supports, inverses=None).of(dear) if supports is not None and known else None
+        prices[dear] = cones.norm_bounds(columns[:, dear], dear % problem.masks.shape[1], problem.group, expected)
     return prices
+
+
+def largest_share(problem: PatternProblem, z: np.ndarray) -> float:
+    """A t in [0, 1] for which no column brings more than it costs at tz: nearly the largest there is.
+
+    Under l1 penalties, where what a column c brings does not scale with it. With m = c + Aᵀλ for any λ ≥ 0 it is enough
+    that ‖t m‖ ≤ group beyond l1, entry by entry; so every λ tells a t that will do. The best λ is the one at the
+    largest t, which Newton steps on what the dearest columns bring beyond their cost approach from above.
+    """
+    columns, noise = problem.adjoint(z), _rounding(z)
+    counted = len(columns) - problem.free
+    ratios = gauge(problem, columns[:counted])
+    if problem.masks is None:
+        return 1.0 / max(1.0, float(ratios.max(initial=0.0)))
+    ratios[np.abs(columns[counted:]).max(axis=0, initial=0.0) > noise] = np.inf
+    dear = np.flatnonzero(ratios > 1.0)
+    if not len(dear):
+        return 1.0
+    columns = columns[:, dear].T
+    reductions = Reductions(problem, dear)
+    live, t, best, share = np.arange(len(dear)), 1.0, np.full(len(dear), np.inf), 0.0
+    cost = max(problem.group, 1e-9 * problem.l1)
+    for _ in range(30):
+        left = reductions.reduced(t * columns[live], live, t * noise).T
+        best[live] = np.minimum(best[live], gauge(problem, left) / t)
+        share = max(share, 1.0 / max(1.0, float(best.max())))
+        beyond = problem.shrunk(left)
+        lengths = np.linalg.norm(beyond, axis=0)
+        more = np.isfinite(lengths) & (lengths > cost)
+        if share >= t * (1 - 1e-8) or not more.any():
+            break
+        live, left, beyond, lengths = live[more], left[:, more], beyond[:, more], lengths[more]
+        slopes = np.sum(left * beyond, axis=0) / lengths / t
+        t = max(share, float((t - (lengths - cost) / slopes).min()))
+    return share
+
+
+def _rounding(z: np.ndarray) -> float:
+    """What rounding may leave of sums over z that are 0."""
+    return 1e-12 * float(np.abs(z).sum())

@@ -6,23 +6,24 @@ import ast
 import re
 
 ROOM = 116
-"""The characters of an assignment: a line has 120, and it stands in a function."""
+"""The characters of an assignment in a function: a line has 120."""
 
 
-def assignments(name: str, text: str) -> list[tuple[str, str]]:
+def assignments(name: str, text: str, room: int = ROOM) -> list[tuple[str, str]]:
     """Pairs (name, text) that together assign the expression `text` to `name`, in the order they have to be made.
 
-    The parts are the largest operations and calls that fit on a line; only a name or number too long for one is left.
+    The parts are the largest operations and calls that fit into `room` characters; only a name or number that is too
+    long for that is left.
     """
     parts: list[tuple[str, str]] = []
-    while len(f"{name} = {text}") > ROOM:
+    while len(f"{name} = {text}") > room:
         part = f"{name}_part_{len(parts) + 1}"
         places = [
             (node.col_offset, node.end_col_offset or 0)
             for node in ast.walk(ast.parse(text, mode="eval").body)
             if isinstance(node, (ast.BinOp, ast.Call))
         ]
-        fitting = [(start, end) for start, end in places if len(part) < end - start <= ROOM - len(f"{part} = ")]
+        fitting = [(start, end) for start, end in places if len(part) < end - start <= room - len(f"{part} = ")]
         if not fitting:
             break
         start, end = max(fitting, key=lambda place: place[1] - place[0])

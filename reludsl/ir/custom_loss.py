@@ -1,19 +1,31 @@
 """The loss that a user writes down: a scalar expression in the prediction f and the target y, convex in f.
 
-What follows from an expression alone is here: the term of a program, the value, a subgradient. A conjugate and a prox
-in closed form do not follow, so methods that need them turn such a loss down.
+The term of a program, the value, a subgradient and the second derivative follow from the expression; the conjugate and
+the prox are searched for, see `search.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar, Final
+from typing import Any, Final, TypeAlias
 
 from reludsl.ir.derivative import derivative
 from reludsl.ir.dims import sizes
-from reludsl.ir.expression import Data, Expression, Placeholder
+from reludsl.ir.expression import (
+    Add,
+    Constant,
+    Data,
+    Divide,
+    Expression,
+    Multiply,
+    Named,
+    Negate,
+    Placeholder,
+)
+from reludsl.ir.functions import Elementwise, Huber, Hypot, Maximum
+from reludsl.ir.program import walk
 from reludsl.ir.sample_loss import SampleLoss, summed
 from reludsl.ir.scalar import Array
 from reludsl.ir.substitution import substitute
@@ -22,7 +34,9 @@ from reludsl.source import Span
 PREDICTION: Final = Placeholder("f")
 TARGET: Final = Placeholder("y")
 
-_SHAPES: Final = {1: sizes("n"), 2: sizes("n, c")}
+ARGUMENTS: Final = (PREDICTION.name, TARGET.name)
+
+_Function: TypeAlias = Callable[..., Any]
 
 
 @dataclass(frozen=True)
@@ -34,57 +48,141 @@ class CustomLoss(SampleLoss):
 
     definition: Expression
 
-    has_prox: ClassVar[bool] = False
-
     def expression(self, predictions: Expression, targets: Expression, span: Span | None = None) -> Expression:
         losses = substitute(self.definition, {"f": predictions, "y": targets})
         return losses if losses.span is not None else losses.at(span)
 
     def value(self, F: Array, Y: Array) -> Array:
+        return summed(self.losses(F, Y))
+
+    def losses(self, F: Array, Y: Array) -> Array:
+        """The losses of the outputs by themselves, of the shape of F."""
         import numpy as np
 
-        losses = _evaluated(self._definitions[F.ndim], F, Y)
-        return summed(np.where(np.isfinite(losses), losses, np.inf))
+        losses = _evaluated(self._compiled_losses, F, Y)
+        return np.where(np.isfinite(losses), losses, np.inf)
 
     def gradient(self, F: Array, Y: Array) -> Array:
-        return _evaluated(self._slopes[F.ndim], F, Y)
+        return _evaluated(self._compiled_slope, F, Y)
+
+    def curvature(self, F: Array, Y: Array) -> Array:
+        """The second derivative, of the shape of F; of no meaning at kinks."""
+        return _evaluated(self._compiled_bend, F, Y)
+
+    def inward(self, F: Array, Y: Array) -> Array:
+        """0 in the domain, elsewhere -1 or 1, the direction in which it lies; of the shape of F."""
+        from reludsl.ir.search import inward_direction
+
+        positive = [(_evaluated(value, F, Y), _evaluated(slope, F, Y)) for value, slope in self._compiled_positive]
+        return inward_direction(positive, F.shape)
 
     def conjugate(self, S: Array, Y: Array) -> Array:
-        raise NotImplementedError("a custom loss has no conjugate in closed form")
+        from reludsl.ir.search import searched_conjugate
 
-    def prox(self, F: Array, Y: Array, tau: Any) -> Array:
-        raise NotImplementedError("a custom loss has no proximal operator in closed form")
-
-    def prox_jacobian(self, F: Array, Y: Array, tau: Any) -> Array:
-        raise NotImplementedError("a custom loss has no proximal operator in closed form")
+        return summed(searched_conjugate(self, S, Y))
 
     def nearest_slope(self, S: Array, Y: Array) -> Array:
-        raise NotImplementedError("a custom loss has no conjugate in closed form")
+        from reludsl.ir.search import searched_slope
+
+        return searched_slope(self, S, Y)
+
+    def prox(self, F: Array, Y: Array, tau: Any) -> Array:
+        from reludsl.ir.search import searched_prox
+
+        return searched_prox(self, F, Y, tau)
+
+    def prox_jacobian(self, F: Array, Y: Array, tau: Any) -> Array:
+        from reludsl.ir.search import searched_prox_jacobian
+
+        return searched_prox_jacobian(self, F, Y, tau)
 
     @property
     def smooth(self) -> bool:
-        return False
+        return _is_differentiable(substitute(self.definition, {TARGET.name: Data(TARGET.name, ())}))
 
     @cached_property
-    def _definitions(self) -> Mapping[int, Expression]:
-        return _on_arrays(self.definition)
+    def slope(self) -> Expression:
+        """A subgradient in f."""
+        return derivative(self.definition, PREDICTION.name)
 
     @cached_property
-    def _slopes(self) -> Mapping[int, Expression]:
-        return _on_arrays(derivative(self.definition, "f"))
+    def bend(self) -> Expression:
+        """The second derivative in f, where there is one."""
+        return derivative(self.slope, PREDICTION.name)
+
+    @cached_property
+    def positive(self) -> tuple[tuple[Expression, Expression], ...]:
+        """What has to be positive in the domain and its derivative: the arguments of logarithms, innermost first."""
+        logarithms = [
+            node for node in walk(self.definition) if isinstance(node, Elementwise) and node.operation == "log"
+        ]
+        return tuple((node.argument, derivative(node.argument, PREDICTION.name)) for node in reversed(logarithms))
+
+    @cached_property
+    def _compiled_losses(self) -> _Function:
+        return _compiled(self.definition)
+
+    @cached_property
+    def _compiled_slope(self) -> _Function:
+        return _compiled(self.slope)
+
+    @cached_property
+    def _compiled_bend(self) -> _Function:
+        return _compiled(self.bend)
+
+    @cached_property
+    def _compiled_positive(self) -> list[tuple[_Function, _Function]]:
+        return [(_compiled(value), _compiled(slope)) for value, slope in self.positive]
 
 
-def _on_arrays(expression: Expression) -> Mapping[int, Expression]:
-    """The expression of vectors and of matrices, by their number of dimensions."""
-    return {
-        rank: substitute(expression, {"f": Data("f", shape), "y": Data("y", shape)}) for rank, shape in _SHAPES.items()
-    }
+def _is_differentiable(loss: Expression) -> bool:
+    """Whether rules prove that a loss, with the target for data, has a derivative wherever it is finite.
+
+    Compositions of what has one have one; the squares of positive parts have no kink, nor has a norm that is never 0.
+    """
+    match loss:
+        case _ if loss.curvature.is_affine:
+            return True
+        case Named(_, inside) | Negate(inside) | Elementwise("exp" | "log" | "logistic", inside):
+            return _is_differentiable(inside)
+        case Elementwise("square", inside) | Huber(inside):
+            return _is_differentiable(_positive_part(inside))
+        case Add(terms):
+            return all(_is_differentiable(term) for term in terms)
+        case Multiply(left, right) | Divide(left, right):
+            return _is_differentiable(left) and _is_differentiable(right)
+        case Hypot(terms):
+            never_zero = any(isinstance(term, Constant) and term.value != 0 for term in terms)
+            return never_zero and all(_is_differentiable(term) for term in terms)
+    return False
 
 
-def _evaluated(expression: Expression, F: Array, Y: Array) -> Array:
-    """The values, of the shape of F, also where the expression is the same for all."""
+def _positive_part(expression: Expression) -> Expression:
+    """x of max(x, 0); other expressions as they are."""
+    match expression:
+        case Elementwise("pos", inside):
+            return inside
+        case Maximum((inside, Constant(0.0)) | (Constant(0.0), inside)):
+            return inside
+    return expression
+
+
+def on_arrays(expression: Expression) -> Expression:
+    """The expression of arrays, entry by entry."""
+    entries = sizes("n")
+    return substitute(expression, {name: Data(name, entries) for name in ARGUMENTS})
+
+
+def _compiled(expression: Expression) -> _Function:
+    from reludsl.ir.evaluation import compiled
+
+    return compiled(on_arrays(expression), ARGUMENTS)
+
+
+def _evaluated(function: _Function, F: Array, Y: Array) -> Array:
+    """The values, of the shape of F, also where they are the same for all."""
     import numpy as np
 
-    from reludsl.ir.evaluation import evaluate
-
-    return np.broadcast_to(np.asarray(evaluate(expression, {"f": F, "y": Y})), F.shape).copy()
+    F, Y = np.asarray(F, dtype=float), np.asarray(Y, dtype=float)
+    with np.errstate(all="ignore"):
+        return np.broadcast_to(function(F, Y), F.shape).copy()

@@ -6,12 +6,12 @@ written, so nothing is made that is larger than the arrays of the program.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from reludsl.ir.builders import Objects
+from reludsl.ir.builders import Objects, Source
 from reludsl.ir.dims import Dim, show
-from reludsl.ir.expression import Data, Expression, Variable
+from reludsl.ir.expression import Constant, Data, Expression, Variable
 from reludsl.ir.numpy_vocabulary import NumpyVocabulary, numpy_namespace
 from reludsl.ir.program import Nonnegative, Program, SecondOrder, Semidefinite, Zero, size_names, total, walk
 from reludsl.ir.translate import Translator
@@ -99,6 +99,31 @@ def infer_sizes(expressions: Iterable[Expression], shapes: Mapping[str, tuple[in
             known = "".join(f", and {name} = {sizes[name]} by {origin[name]}" for name in dim.names)
             raise BindingError(f"{array_name} has a side of {side}, which is to be {dim}{known}")
     return sizes
+
+
+def numpy_texts(
+    expressions: Sequence[Expression], arguments: Sequence[str], build: Source
+) -> tuple[list[tuple[str, str]], list[str]]:
+    """The Python text of expressions: assignments (name, text) to be made before, and one text for each.
+
+    `arguments` are the names of the data in them; the helpers that they call are told to `build`.
+    """
+    nodes = tuple(walk(*expressions))
+    constants = {node.name: node.value for node in nodes if isinstance(node, Constant) and node.name is not None}
+    build.statements.clear()
+    translate = Translator(NumpyVocabulary(), build, reserved=(*arguments, *constants))
+    texts = [translate(expression).text for expression in expressions]
+    return [*((name, repr(value)) for name, value in constants.items()), *build.statements], texts
+
+
+def compiled(expression: Expression, arguments: Sequence[str]) -> Callable[..., Any]:
+    """The expression as a Python function of arrays, for what is evaluated often: the code that scripts hold."""
+    parts, (text,) = numpy_texts((expression,), arguments, Source())
+    body = "".join(f"    {name} = {part}\n" for name, part in parts)
+    namespace = dict(numpy_namespace())
+    exec(f"def value({', '.join(arguments)}):\n{body}    return {text}", namespace)
+    function: Callable[..., Any] = namespace["value"]
+    return function
 
 
 class _Evaluator:

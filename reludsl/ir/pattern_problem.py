@@ -10,7 +10,7 @@ has their mean, penalties are multiplied by what it divides by, `scale`. The cla
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -95,6 +95,28 @@ class PatternProblem:
         still = np.ones(J.shape[1]) if J.ndim == 2 else np.eye(J.shape[1])
         return np.where((steps > 0).reshape(-1, *(1,) * (J.ndim - 1)), J, still)
 
+    def loss_fit(self, z: np.ndarray) -> np.ndarray:
+        """Predictions at which -z is the gradient of the weighted sum of losses of Legendre type; 0 without weight."""
+        if self.weights is None:
+            return np.asarray(self.loss.fit(-z, self.Y))
+        fit = np.zeros_like(z)
+        counted = self.weights > 0
+        fit[counted] = self.loss.fit(-z[counted] / self.weights[counted, None], self.Y[counted])
+        return fit
+
+    def loss_hessian(self, F: np.ndarray) -> np.ndarray:
+        """The second derivatives of the weighted sum: (n, c) where they are diagonal, (n, c, c) otherwise."""
+        H = np.asarray(self.loss.hessian(F, self.Y))
+        return H if self.weights is None else self.weights.reshape(-1, *(1,) * (H.ndim - 1)) * H
+
+    def room(self, z: np.ndarray, change: np.ndarray) -> float:
+        """How many times z may go on by `change` until it meets the border of the domain; may be inf."""
+        if self.weights is None:
+            return float(self.loss.room(-z, -change, self.Y))
+        counted = self.weights > 0
+        omega = self.weights[counted, None]
+        return float(self.loss.room(-z[counted] / omega, -change[counted] / omega, self.Y[counted]))
+
     def conjugate_value(self, S: np.ndarray) -> float:
         """L*(S) for S (n, c): Σ_k ω_k ℓ*(S_k / ω_k), where a sample without weight must have S_k = 0."""
         if self.weights is None:
@@ -105,19 +127,41 @@ class PatternProblem:
         omega = self.weights[counted]
         return float(omega @ self.loss.conjugate(S[counted] / omega[:, None], self.Y[counted]))
 
-    def admissible(self, z: np.ndarray) -> np.ndarray:
-        """A dual point near z that is in the loss's domain and that free output biases admit.
+    def unpenalized(self) -> np.ndarray:
+        """What parameters that cost nothing can add to the predictions of an output, in both signs: columns (n, q).
 
-        Samples without weight have no say. Where output biases are free z must sum to 0 over the samples, output by
-        output. Scaling entries towards 0 stays in the domain, so of each output the heavier sign is
-        scaled. Rows of the cross-entropy must stay in their simplex: there the sums are taken off evenly, and as much
-        of the point that belongs to the class frequencies is mixed in as makes every probability nonnegative.
+        Those of free output biases, and of free hidden biases where no cone binds them: gates that are fixed, and
+        patterns that lie on one side of all samples. Dual points are orthogonal to them.
+        """
+        n = len(self.X)
+        if self.free and self.masks is None:
+            directions = self.gates * self.X[:, -1:]
+            return np.column_stack([directions, np.ones(n)]) if self._free_offset else directions
+        one_sided = self.masks is not None and bool(np.any(self.masks.all(axis=0) | ~self.masks.any(axis=0)))
+        if self._free_offset or (self.free and one_sided):
+            return np.ones((n, 1))
+        return np.zeros((n, 0))
+
+    @property
+    def _free_offset(self) -> bool:
+        return self.offset and not (self.offset_l1 or self.offset_l2)
+
+    def admissible(self, z: np.ndarray) -> np.ndarray:
+        """A dual point near z that is in the loss's domain and that parameters without a penalty admit.
+
+        Samples without weight have no say. A z that must sum to 0 over the samples does so output by output: scaling
+        entries towards 0 stays in the domain, so of each output the heavier sign is scaled. Rows of the cross-entropy
+        must stay in their simplex: there the sums are taken off evenly, and as much of the point that belongs to the
+        class frequencies is mixed in as makes every probability nonnegative. For other conditions see `_orthogonal`.
         """
         omega = np.ones((len(z), 1)) if self.weights is None else self.weights[:, None]
         counted = np.where(omega > 0, omega, 1.0)
         z = np.where(omega > 0, -omega * self.loss.nearest_slope(-z / counted, self.Y), 0.0)
-        if not self.offset or self.offset_l1 or self.offset_l2:
+        directions = self.unpenalized()
+        if not directions.shape[1]:
             return np.asarray(z)
+        if self.free and self.masks is None:
+            return self._orthogonal(z, directions)
         if not self.loss.one_hot:
             plus, minus = np.maximum(z, 0.0).sum(axis=0), np.maximum(-z, 0.0).sum(axis=0)
             smaller = np.minimum(plus, minus)
@@ -129,6 +173,80 @@ class PatternProblem:
         lacking = P < 0
         theta = float(np.max(-P[lacking] / (P0 - P)[lacking], initial=0.0))
         return np.asarray((1.0 - theta) * z + theta * omega * (self.Y - frequencies))
+
+    def _orthogonal(self, z: np.ndarray, directions: np.ndarray) -> np.ndarray:
+        """A point near z in the loss's domain and orthogonal to `directions` (n, q); 0 where none is found.
+
+        A z that is nearly orthogonal loses the rest in proportion to its entries. Otherwise the b that minimizes the
+        Moreau envelope of the loss at F - z + directions b has such a gradient (semismooth Newton steps, halved where
+        it would not fall). First F moves to where -z is nearly a subgradient, so that z is nearly the gradient for
+        b = 0. The last bit is taken off where the gradient can move.
+        """
+        outputs, q = z.shape[1], directions.shape[1]
+        if outputs > 1 and not self.loss.one_hot:  # each output by itself
+            parts = [replace(self, Y=self.Y[:, [k]])._orthogonal(z[:, [k]], directions) for k in range(outputs)]
+            return np.concatenate(parts, axis=1)
+        omega = np.ones(len(z)) if self.weights is None else self.weights
+        sizes = np.abs(z).max(axis=1)
+        for share in (0.0, 1e-12, 1e-9, 1e-7, 1e-5):  # entries of samples that every orthogonal point leaves out
+            kept = np.where((sizes > share * sizes.max())[:, None], z, 0.0)
+            room = np.abs(kept)[:, :, None] * np.eye(outputs)
+            if self.loss.one_hot:
+                P = np.maximum(omega[:, None] * self.Y - kept, 0.0)
+                room = (
+                    P[:, :, None] * np.eye(outputs)
+                    - P[:, :, None] * P[:, None, :] / np.maximum(omega, 1e-300)[:, None, None]
+                )
+            found, inside, _ = self._without(kept, directions, room)
+            if inside and np.abs(found - z).max() <= 0.01 * sizes.max():
+                return found
+        F = np.zeros_like(z)
+        for tau in 10.0 ** np.arange(7):
+            F = self.loss_prox(F - tau * z, float(tau))
+        b, base, change = (np.zeros((q, outputs)) for _ in range(3))
+        previous, length = np.inf, 1.0
+        for _ in range(50):
+            V = F - z + directions @ b
+            near = self.loss_prox(V, 1.0)
+            found = near - V
+            envelope = self.loss_value(near) + 0.5 * float(np.sum(found**2))
+            if envelope > previous + 1e-13 * abs(previous) and length > 1e-6:
+                length *= 0.5
+                b = base + length * change
+                continue
+            previous, base, length = envelope, b, 1.0
+            J = self.loss_prox_jacobian(V, 1.0)
+            J = J[:, :, None] * np.eye(outputs) if J.ndim == 2 else J
+            found, inside, change = self._without(found, directions, np.eye(outputs) - J)
+            if inside:
+                return found
+            b = base + change
+        return np.zeros_like(z)
+
+    def _without(self, z: np.ndarray, directions: np.ndarray, room: np.ndarray) -> tuple[np.ndarray, bool, np.ndarray]:
+        """z less `room` (n, c, c) times a combination of directions, so that it is orthogonal to them.
+
+        And whether that is so, up to rounding, and lies in the loss's domain; and the combination (q, c).
+        """
+        outputs, q = z.shape[1], directions.shape[1]
+        system = np.zeros((q, outputs, q, outputs))
+        for a in range(outputs):
+            for b in range(outputs):
+                if np.any(room[:, a, b]):
+                    system[:, a, :, b] = (directions.T * room[:, a, b]) @ directions
+        square = system.reshape(q * outputs, q * outputs)
+        sizes = np.diag(square)  # of directions: few samples may carry one, and none may have room
+        sizes = np.where(sizes > 1e-200, 1.0 / np.sqrt(np.maximum(sizes, 1e-200)), 0.0)
+        inverse = sizes[:, None] * np.linalg.pinv(sizes[:, None] * square * sizes, hermitian=True) * sizes
+        total = np.zeros((q, outputs))
+        for _ in range(4):
+            residual = directions.T @ z
+            if np.abs(residual).max() <= 1e-13 * np.abs(z).sum():
+                return z, bool(np.isfinite(self.conjugate_value((1e-12 - 1.0) * z))), total
+            step = (inverse @ residual.ravel()).reshape(q, outputs)
+            total += step
+            z = z - np.einsum("nab,nb->na", room, directions @ step)
+        return z, False, total
 
     def dual_value(self, z: np.ndarray, prices: np.ndarray, share: float = 1.0) -> float:
         """A lower bound on the optimum from an admissible z (n, c) and bounds on what the columns bring (columns,).
@@ -157,10 +275,14 @@ class PatternProblem:
         total += 0.5 * self.l2 * np.sum(counted**2)
         return float(total + self.offset_l1 * np.abs(c).sum() + 0.5 * self.offset_l2 * np.sum(c**2))
 
+    def shrunk(self, u: np.ndarray, step: float = 1.0) -> np.ndarray:
+        """Entries taken towards 0 by step times the l1 penalty of columns."""
+        return np.sign(u) * np.maximum(np.abs(u) - step * self.l1, 0.0) if self.l1 else u
+
     def penalty_prox(self, u: np.ndarray, step: float) -> np.ndarray:
         """The proximal operator of step times the penalty of columns: that of the sparse group lasso with a ridge."""
         counted = u[: len(u) - self.free]
-        shrunk = np.sign(counted) * np.maximum(np.abs(counted) - step * self.l1, 0.0) if self.l1 else counted
+        shrunk = self.shrunk(counted, step)
         norms = np.linalg.norm(shrunk, axis=0)
         factors = np.maximum(0.0, 1.0 - step * self.group / np.maximum(norms, 1e-300)) / (1.0 + step * self.l2)
         return np.concatenate([shrunk * factors, u[len(counted) :]]) if self.free else shrunk * factors

@@ -27,7 +27,6 @@ from reludsl.source import Span
 class SampleLoss(ABC):
     """A loss that is convex in the predictions of a sample."""
 
-    has_prox: ClassVar[bool] = True
     one_hot: ClassVar[bool] = False
     """Whether classes are rows of 0 and 1 for it; otherwise they are rows of -1 and +1."""
 
@@ -83,12 +82,39 @@ class SampleLoss(ABC):
     @property
     @abstractmethod
     def smooth(self) -> bool:
-        """Whether the loss is differentiable with a Lipschitz gradient."""
+        """Whether the loss is differentiable wherever it is finite."""
+
+    @property
+    def legendre(self) -> bool:
+        """Whether the loss has `fit`, `hessian` and `room`: its gradient has an inverse, up to what never matters.
+
+        Losses say so whose conjugate is a barrier of its bounded domain: there Newton's method needs no proximal term.
+        """
+        return False
+
+    def fit(self, S: Array, Y: Array) -> Array:
+        """Predictions with the gradient S, which lies inside of the conjugate's domain."""
+        raise NotImplementedError("only for losses of Legendre type")
+
+    def hessian(self, F: Array, Y: Array) -> Array:
+        """The second derivatives of the losses in F: their diagonals, of the shape of F, or (n, c, c)."""
+        raise NotImplementedError("only for losses of Legendre type")
+
+    def room(self, S: Array, change: Array, Y: Array) -> float:
+        """How many times S may go on by `change` until it meets the border of the conjugate's domain; may be inf."""
+        raise NotImplementedError("only for losses of Legendre type")
 
 
 def summed(losses: Array) -> Array:
     """One number a sample: the sum over the outputs, where there are several."""
     return losses.sum(axis=1) if losses.ndim == 2 else losses
+
+
+def steps_inside(x: Array, change: Array, low: float, high: float) -> float:
+    """How many times all entries of x may go on by `change` until one meets an end of the interval; may be inf."""
+    xp = array_functions(x)
+    left = xp.where(change < 0, low - x, xp.where(change > 0, high - x, float("inf")))
+    return float((left / xp.where(change == 0, 1.0, change)).min())
 
 
 @dataclass(frozen=True)
@@ -123,6 +149,19 @@ class Margin(SampleLoss):
     def smooth(self) -> bool:
         return self.function.smooth
 
+    @property
+    def legendre(self) -> bool:
+        return self.function.legendre
+
+    def fit(self, S: Array, Y: Array) -> Array:
+        return Y * self.function.inverse_derivative(Y * S)
+
+    def hessian(self, F: Array, Y: Array) -> Array:
+        return self.function.second_derivative(Y * F)
+
+    def room(self, S: Array, change: Array, Y: Array) -> float:
+        return steps_inside(Y * S, Y * change, *self.function.conjugate_domain)
+
 
 @dataclass(frozen=True)
 class Distance(SampleLoss):
@@ -155,6 +194,19 @@ class Distance(SampleLoss):
     @property
     def smooth(self) -> bool:
         return self.function.smooth
+
+    @property
+    def legendre(self) -> bool:
+        return self.function.legendre
+
+    def fit(self, S: Array, Y: Array) -> Array:
+        return Y + self.function.inverse_derivative(S)
+
+    def hessian(self, F: Array, Y: Array) -> Array:
+        return self.function.second_derivative(F - Y)
+
+    def room(self, S: Array, change: Array, Y: Array) -> float:
+        return steps_inside(S, change, *self.function.conjugate_domain)
 
 
 @dataclass(frozen=True)
@@ -238,3 +290,20 @@ class CrossEntropy(SampleLoss):
     @property
     def smooth(self) -> bool:
         return True
+
+    @property
+    def legendre(self) -> bool:
+        return True
+
+    def fit(self, S: Array, Y: Array) -> Array:
+        xp = array_functions(S)
+        return xp.log(xp.clip(S + Y, 1e-300, None))  # type: ignore[no-any-return]
+
+    def hessian(self, F: Array, Y: Array) -> Array:
+        P = self.probabilities(F)
+        outer = -P[:, :, None] * P[:, None, :]
+        outer[:, range(F.shape[1]), range(F.shape[1])] += P
+        return outer
+
+    def room(self, S: Array, change: Array, Y: Array) -> float:
+        return steps_inside(S + Y, change, 0.0, float("inf"))

@@ -93,6 +93,23 @@ class ScalarFunction(ABC):
         return False
 
     @property
+    def legendre(self) -> bool:
+        """Whether φ is strictly convex and twice differentiable with bounded slopes, and has the next two methods.
+
+        Then φ' has an inverse, and φ* is smooth inside of its domain and a barrier at its ends (functions of Legendre
+        type; Rockafellar 1970, section 26).
+        """
+        return False
+
+    def inverse_derivative(self, s: Array) -> Array:
+        """The t with φ'(t) = s, for s inside of `conjugate_domain`."""
+        raise NotImplementedError(f"{self.name} is not of Legendre type")
+
+    def second_derivative(self, t: Array) -> Array:
+        """φ''(t)."""
+        raise NotImplementedError(f"{self.name} is not of Legendre type")
+
+    @property
     def nonincreasing(self) -> bool:
         """Whether φ never grows with t: what a robust margin loss needs."""
         return False

@@ -8,19 +8,16 @@ import textwrap
 from dataclasses import fields
 from typing import Any
 
+from reludsl.ir.assignments import ROOM, assignments
 from reludsl.ir.builders import Source
-from reludsl.ir.custom_loss import PREDICTION, TARGET, CustomLoss
-from reludsl.ir.derivative import derivative
-from reludsl.ir.dims import sizes
-from reludsl.ir.expression import Constant, Data, Expression
-from reludsl.ir.numpy_vocabulary import NumpyVocabulary, helper_sources
-from reludsl.ir.program import walk
-from reludsl.ir.sample_loss import SampleLoss, summed
+from reludsl.ir.custom_loss import ARGUMENTS, CustomLoss, on_arrays
+from reludsl.ir.evaluation import numpy_texts
+from reludsl.ir.expression import Expression
+from reludsl.ir.numpy_vocabulary import helper_sources
+from reludsl.ir.sample_loss import SampleLoss, steps_inside, summed
 from reludsl.ir.scalar import ScalarFunction
-from reludsl.ir.substitution import substitute
-from reludsl.ir.translate import Translator
 
-_SCALAR = ("value", "derivative", "conjugate", "conjugate_domain", "prox", "prox_derivative", "smooth")
+_SCALAR = ("value", "derivative", "conjugate", "conjugate_domain", "prox", "prox_derivative", "smooth", "legendre")
 _SAMPLE = (
     "one_hot",
     "value",
@@ -31,11 +28,23 @@ _SAMPLE = (
     "prox",
     "prox_jacobian",
     "smooth",
+    "legendre",
 )
 
+_LEGENDRE = ("inverse_derivative", "second_derivative", "fit", "hessian", "room")
+"""What only losses and functions of Legendre type have."""
 
-def standalone_classes(loss: SampleLoss) -> tuple[str, ...]:
-    """The source of the classes that `construction(loss)` names, and of what they call.
+_SEARCHED = {
+    "conjugate": "searched_conjugate",
+    "nearest_slope": "searched_slope",
+    "prox": "searched_prox",
+    "prox_jacobian": "searched_prox_jacobian",
+}
+"""The methods of a loss that is an expression, and the functions of `search.py` that they call."""
+
+
+def standalone_classes(loss: SampleLoss) -> tuple[Any, ...]:
+    """The classes that `construction(loss)` names, as source, and what they call: source, or functions of ours.
 
     Methods are the loss's own, word for word, but for the array library: here it is NumPy. Those of a loss that is an
     expression are written down from it.
@@ -45,6 +54,7 @@ def standalone_classes(loss: SampleLoss) -> tuple[str, ...]:
     functions = [value for value in _parameters(loss).values() if isinstance(value, ScalarFunction)]
     classes = [_standalone(function, _SCALAR) for function in functions]
     helpers = [_plain(inspect.getsource(summed))] if functions else []
+    helpers += [_plain(inspect.getsource(steps_inside))] if loss.legendre else []
     return (*classes, *helpers, _standalone(loss, _SAMPLE))
 
 
@@ -59,36 +69,43 @@ def construction(loss: Any) -> str:
     return f"{type(loss).__name__}({arguments})"
 
 
-def _of_expressions(loss: CustomLoss) -> tuple[str, ...]:
-    """A class with the value and the slope of a loss, entry by entry, and the helpers that these call."""
+def _of_expressions(loss: CustomLoss) -> tuple[Any, ...]:
+    """A class with the value of a loss and its derivatives, entry by entry, and the functions that it calls."""
+    from reludsl.ir import search  # with NumPy
+
     build = Source()
-    value = _method("value", loss.definition, build, "summed(np.where(np.isfinite(result), result, np.inf))")
-    slope = _method("gradient", derivative(loss.definition, PREDICTION.name), build, "result.copy()")
+    entries = "np.broadcast_to({}, f.shape)"
+    positive = ", ".join("({}, {})" for _ in loss.positive)
+    methods = [
+        _method("losses", (loss.definition,), build, entries, "np.where(np.isfinite(result), result, np.inf)"),
+        _method("gradient", (loss.slope,), build, entries, "result.copy()"),
+        _method("curvature", (loss.bend,), build, entries, "result.copy()"),
+        _method("inward", sum(loss.positive, ()), build, f"[{positive}]", "inward_direction(result, f.shape)"),
+        *(_plain(inspect.getsource(getattr(CustomLoss, name))) for name in ("value", *_SEARCHED)),
+    ]
+    body = textwrap.indent("\n\n".join(methods), "    ")
     text = f'''@dataclass(frozen=True)
 class {type(loss).__name__}:
     """The loss of the spec, of predictions f and targets y; inf outside of its domain."""
 
-{textwrap.indent(value, "    ")}
+    one_hot = {loss.one_hot}
+    smooth = {loss.smooth}
+    legendre = False
 
-{textwrap.indent(slope, "    ")}'''
-    return (*helper_sources(build.called), _plain(inspect.getsource(summed)), text)
+{body}'''
+    searched = (getattr(search, name) for name in _SEARCHED.values())
+    return (*helper_sources(build.called), _plain(inspect.getsource(summed)), search.inward_direction, *searched, text)
 
 
-def _method(name: str, expression: Expression, build: Source, result: str) -> str:
-    """A method that evaluates an expression in f and y, entry by entry."""
-    entries = sizes("n")
-    whole = substitute(expression, {entry.name: Data(entry.name, entries) for entry in (PREDICTION, TARGET)})
-    nodes = tuple(walk(whole))
-    constants = {node.name: node.value for node in nodes if isinstance(node, Constant) and node.name is not None}
-    build.statements.clear()
-    text = Translator(NumpyVocabulary(), build, reserved=(PREDICTION.name, TARGET.name, *constants))(whole).text
+def _method(name: str, expressions: tuple[Expression, ...], build: Source, result: str, returned: str) -> str:
+    """A method that evaluates expressions in f and y, entry by entry: `result` with their texts, then `returned`."""
+    parts, texts = numpy_texts([on_arrays(expression) for expression in expressions], ARGUMENTS, build)
+    parts.append(("result", result.format(*texts)))
     lines = [
-        f"def {name}(self, {PREDICTION.name}: np.ndarray, {TARGET.name}: np.ndarray) -> np.ndarray:",
-        *(f"    {constant} = {value!r}" for constant, value in constants.items()),
+        f"def {name}(self, f: np.ndarray, y: np.ndarray) -> np.ndarray:",
         '    with np.errstate(all="ignore"):',
-        *(f"        {part} = {value}" for part, value in build.statements),
-        f"        result = np.broadcast_to({text}, {PREDICTION.name}.shape)",
-        f"    return {result}",
+        *(f"        {entry} = {text}" for part in parts for entry, text in assignments(*part, room=ROOM - 8)),
+        f"    return {returned}",
     ]
     return "\n".join(lines)
 
@@ -107,7 +124,7 @@ def _standalone(declared: Any, methods: tuple[str, ...]) -> str:
     lines += [textwrap.indent(quoted, "    "), *([""] if parameters else [])]
     for name, value in parameters.items():
         lines.append(f"    {name}: {type(value).__name__ if isinstance(value, ScalarFunction) else 'float'}")
-    for method in methods:
+    for method in (*methods, *(_LEGENDRE if declared.legendre else ())):
         match getattr(kind, method, None):
             case None:
                 continue
@@ -123,6 +140,9 @@ def _standalone(declared: Any, methods: tuple[str, ...]) -> str:
 
 def _plain(source: str) -> str:
     """A function's source with NumPy for the array library."""
-    source = re.sub(r"  # type: ignore\[[\w-]+\]", "", textwrap.dedent(source).strip())
+    source = re.sub(
+        r"^ *from reludsl.*\n+", "", textwrap.dedent(source).strip(), flags=re.MULTILINE
+    )  # what is called stands there, too
+    source = re.sub(r"  # type: ignore\[[\w-]+\]", "", source)
     source = re.sub(r"array_functions\(\w+\)", "np", source)
     return re.sub(r"\bAny\b", "float | np.ndarray", re.sub(r"\bArray\b", "np.ndarray", source))

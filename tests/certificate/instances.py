@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
 
-from reludsl.backends.cvxpy import build_problem
+from reludsl.backends.cvxpy import build_problem, dual_point
 from reludsl.certificate.cones import PatternCones
 from reludsl.ir import (
     Activation,
@@ -27,6 +28,7 @@ from reludsl.lowering.patterns import sample_patterns
 from reludsl.model.losses.hinge import Hinge
 from reludsl.model.losses.huber import HuberFunction
 from reludsl.model.losses.logistic import Logistic
+from reludsl.model.losses.quantile import Pinball
 from reludsl.model.losses.squared import HalfSquare
 from reludsl.model.losses.squared_hinge import SquaredHinge
 
@@ -37,7 +39,27 @@ SMOOTH: dict[str, SampleLoss] = {
     "logistic": Margin(Logistic()),
     "cross-entropy": CrossEntropy(),
 }
-LOSSES = {**SMOOTH, "hinge": Margin(Hinge()), "hinge, margin 2": Margin(Hinge(2.0))}
+LOSSES = {
+    **SMOOTH,
+    "hinge": Margin(Hinge()),
+    "hinge, margin 2": Margin(Hinge(2.0)),
+    "absolute": Distance(Pinball()),
+    "quantile": Distance(Pinball(0.7, 0.3)),
+}
+PENALTIES: dict[str, Callable[[float], BlockPenalty]] = {
+    "group": lambda beta: BlockPenalty(group=beta),
+    "ridge": lambda beta: BlockPenalty(l2=beta),
+    "group, ridge": lambda beta: BlockPenalty(group=beta, l2=0.5 * beta),
+    "l1": lambda beta: BlockPenalty(l1=beta),
+    "sparse group": lambda beta: BlockPenalty(group=beta, l1=0.5 * beta),
+    "l1, ridge": lambda beta: BlockPenalty(l1=0.5 * beta, l2=beta),
+    "free": lambda beta: BlockPenalty(group_without_biases=beta),
+    "free ridge": lambda beta: BlockPenalty(group_without_biases=beta, l2_without_biases=0.5 * beta),
+    "free l1": lambda beta: BlockPenalty(l1_without_biases=beta),
+    "free sparse group": lambda beta: BlockPenalty(group_without_biases=beta, l1_without_biases=0.5 * beta),
+    "free l1, ridge": lambda beta: BlockPenalty(l1_without_biases=0.5 * beta, l2_without_biases=beta),
+}
+"""Of columns, by strength; the free ones leave their last entry out."""
 OFFSETS = {
     "none": None,
     "free": BlockPenalty(),
@@ -57,7 +79,10 @@ Arrays = dict[str, np.ndarray]
 
 @dataclass(frozen=True)
 class Instance:
-    """What a program is made of; `activation` "features" stands for a program over fixed neurons."""
+    """What a program is made of; `activation` "features" stands for a program over fixed neurons.
+
+    `one_sided` adds the pattern that lets all samples through, which exists where columns have a bias.
+    """
 
     loss: str = "squared"
     activation: str = "relu"
@@ -69,10 +94,16 @@ class Instance:
     seed: int = 0
     n: int = 12
     d: int = 3
+    penalty: str = "group"
+    one_sided: bool = False
 
     @property
     def features(self) -> bool:
         return self.activation == "features"
+
+    @property
+    def free(self) -> bool:
+        return not self.features and self.penalty.startswith("free")
 
     @property
     def form(self) -> PatternForm | FeatureForm:
@@ -84,7 +115,9 @@ class Instance:
         shared = (self.mean, self.weighted, self.several, self.offset != "none", y)
         if self.features:
             return FeatureForm(loss, BlockPenalty(l1=strength, **penalties), *shared)
-        return PatternForm(loss, BlockPenalty(group=strength, **penalties), ACTIVATIONS[self.activation], *shared)
+        return PatternForm(
+            loss, replace(PENALTIES[self.penalty](strength), **penalties), ACTIVATIONS[self.activation], *shared
+        )
 
     @property
     def program(self) -> Program:
@@ -118,7 +151,11 @@ def _arrays(given: Instance) -> Arrays:
         arrays["omega"] = np.where(np.arange(given.n) % 4 == 1, 0.0, generator.uniform(0.5, 3.0, given.n))
     if given.features:
         return arrays | {"Z": np.maximum(X @ generator.standard_normal((given.d, 10)), 0.0)}
+    if given.free:
+        X = np.column_stack([X, np.ones(given.n)])
     D, _, _ = sample_patterns(X, 6, given.seed, slope=ACTIVATIONS[given.activation].slope)
+    if given.free and given.one_sided:
+        D = np.unique(np.column_stack([D, np.ones(given.n, dtype=bool)]), axis=1)
     if not given.several:
         return arrays | {"X": X, "D": D}
     return arrays | {"X": X, "D": np.tile(D, 3), "S": np.kron(np.eye(3), np.ones((D.shape[1], 1)))}
@@ -135,7 +172,7 @@ def random_feasible(given: Instance, seed: int, scale: float) -> Arrays:
     else:
         cones = PatternCones(arrays["X"], arrays["D"])
         for block in form.blocks:
-            columns = scale * generator.standard_normal((given.d, arrays["D"].shape[1]))
+            columns = scale * generator.standard_normal((arrays["X"].shape[1], arrays["D"].shape[1]))
             if not form.activation.gated:
                 columns = cones.project(columns)
             point[block.name] = columns
@@ -145,12 +182,15 @@ def random_feasible(given: Instance, seed: int, scale: float) -> Arrays:
 
 
 @cache
-def solved(given: Instance) -> tuple[Arrays, float]:
-    """The point and optimal value that CVXPY finds for the program."""
-    problem, variables = build_problem(given.program, given.arrays)
+def solved(given: Instance) -> tuple[Arrays, float, np.ndarray]:
+    """The point, optimal value and dual point that CVXPY finds for the program."""
+    problem, variables, predictions = build_problem(given.program, given.arrays)
     problem.solve(solver="CLARABEL", tol_gap_abs=1e-9, tol_gap_rel=1e-9, tol_feas=1e-9)
     assert problem.status in ("optimal", "optimal_inaccurate")
-    return {name: np.asarray(variable.value) for name, variable in variables.items()}, float(problem.value)
+    point = {name: np.asarray(variable.value) for name, variable in variables.items()}
+    dual = dual_point(given.program, given.arrays, predictions)
+    assert dual is not None
+    return point, float(problem.value), dual
 
 
 def patterns_of(given: Instance) -> np.ndarray:

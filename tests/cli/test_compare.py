@@ -61,12 +61,12 @@ def test_the_specs_own_settings_are_for_the_backend_that_it_names() -> None:
 
 
 def test_a_backend_that_refuses_says_why() -> None:
-    spec = SPEC.replace("loss squared", "loss custom { expression = abs(f - y) }")
-    comparison = reludsl.compare(spec, "data.csv", backends=["admm", "cvxpy"])
+    spec = SPEC.replace("weight_decay", "l1")
+    comparison = reludsl.compare(spec, "data.csv", backends=["newton", "cvxpy"])
     refused, solved = comparison.rows
-    assert refused.status == "refused" and "proximal" in refused.message and refused.objective is None
+    assert refused.status == "refused" and "`l1`" in refused.message and refused.objective is None
     assert solved.status == "solved" and list(comparison.solutions) == ["cvxpy"]
-    assert f"admm does not take it: {refused.message}" in str(comparison)
+    assert f"newton does not take it: {refused.message}" in str(comparison)
 
 
 def test_options_that_cannot_be_used_refuse_too() -> None:

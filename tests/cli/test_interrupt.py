@@ -58,7 +58,8 @@ def test_ctrl_c_ends_with_a_network(long_problem: str, tmp_path: Path) -> None:
     network = reludsl.load("net.npz")
     objective = network.objective("long.npz")
     assert float(rows["objective"].split()[0]) == pytest.approx(objective, rel=1e-6)
-    assert network.width > 0 and np.isfinite(objective)
+    without_neurons = {"admm": 200.0, "cvxpy": 400.0}[long_problem]  # 400 labels, each with a loss of 1/2 or of 1
+    assert 0 < objective <= without_neurons, "a slow machine has found no neuron yet, but nothing is worse than that"
 
 
 def test_the_time_limit_ends_with_a_network(long_problem: str) -> None:

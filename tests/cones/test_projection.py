@@ -99,3 +99,42 @@ def test_no_columns_and_no_rows() -> None:
     assert projector.project(C, np.arange(4), projector.no_supports(4))[0] == pytest.approx(C)
     U, norms = projector.project(np.zeros((0, 2)), np.arange(0), projector.no_supports(0))
     assert U.shape == (0, 2) and norms.shape == (0,)
+
+
+@pytest.mark.parametrize(("n", "d", "shift"), [(70, 70, 0.0), (64, 100, 0.0), (90, 120, 0.3)])
+def test_simplicial_cones_by_block_principal_pivoting(n: int, d: int, shift: float) -> None:
+    generator = np.random.default_rng(n)
+    X = generator.standard_normal((n, d)) + shift
+    masks = X @ generator.standard_normal((d, 12)) >= 0
+    assert ConeProjector(X, masks).gram is not None
+    C = ((X * generator.standard_normal(n)[:, None]).T @ masks).T
+    check(X, masks, C)
+    check(X, masks, -C, warm=C + 0.1 * generator.standard_normal(C.shape))
+    # The active set finds the same.
+    patient = ConeProjector(X, masks)
+    patient.gram = None
+    for threshold in (0.0, 0.5 * float(np.linalg.norm(C, axis=1).max())):
+        found, expected = (
+            projector.project(C, np.arange(12), projector.no_supports(12), threshold)
+            for projector in (ConeProjector(X, masks), patient)
+        )
+        assert found[0] == pytest.approx(expected[0], abs=1e-9 * np.abs(C).max())
+        assert (found[1][expected[1] <= threshold] <= threshold).all()
+
+
+def test_what_a_simplicial_support_leaves() -> None:
+    generator = np.random.default_rng(5)
+    X = generator.standard_normal((70, 80)) * generator.uniform(0.1, 10.0, (70, 1))
+    projector = ConeProjector(X, np.ones((70, 1), dtype=bool))
+    rows = np.array([3, 10, 44])
+    N = np.eye(80) - np.linalg.pinv(X[rows]) @ X[rows]
+    assert projector.kernel_left(rows) == pytest.approx(X @ N @ X.T, abs=1e-8)
+    assert projector.kernel_left(rows[:0]) == pytest.approx(X @ X.T)
+
+
+def test_nearly_dependent_rows_are_left_to_the_active_set() -> None:
+    generator = np.random.default_rng(2)
+    X = generator.standard_normal((70, 80))
+    X[1] = X[0] + 1e-9 * X[1]
+    masks = X @ generator.standard_normal((80, 3)) >= 0
+    assert ConeProjector(X, masks).gram is None

@@ -29,9 +29,8 @@ EXCLUDED: dict[str, set[str]] = {
         "free biases",
         "free biases, l1",
         "one of two counts biases",
-        "custom",
     },
-    "admm": {"custom", "one of two counts biases"},
+    "admm": {"one of two counts biases"},
     "cvxpy": set(),
 }
 CONVEX = [name for name, backend in backends().items() if not backend.local]

@@ -295,6 +295,10 @@ CASES = (
     Case("D302", "table_without_format", PATH + "beta=[1,2] -o results.xlsx", REAL | GOOD),
     Case("D330", "table_unwritable", PATH + "beta=[1,2] -o nowhere/results.csv", REAL | GOOD),
     Case("D330", "best_network_unwritable", PATH + "beta=[1,2] --folds 2 --save nowhere/net.npz", REAL | GOOD),
+    Case("D302", "history_without_format", SOLVE + " --history history.txt", REAL | GOOD),
+    Case("D330", "history_unwritable", SOLVE + " --history nowhere/history.csv", REAL | GOOD),
+    Case("D302", "picture_without_format", SOLVE + " --plot picture.bmp", REAL | GOOD),
+    Case("D330", "picture_unwritable", SOLVE + " --plot nowhere/picture.png", REAL | GOOD),
     Case("D312", "too_many_folds", PATH + "beta=[1,2] --folds 5", REAL | GOOD),
     Case("D330", "predictions_unwritable", PREDICT + " -o .", {**GOOD, "net.npz": network()}),
     # The command line.
@@ -332,6 +336,12 @@ CASES = (
         SOLVE,
         spec(more="solver cvxpy { method = nosuch }\n") | GOOD,
         foreign=True,
+    ),
+    Case(
+        "C233",
+        "no_limit_of_iterations",
+        SOLVE,
+        spec(more="solver cvxpy { method = highs, max_iterations = 10 }\n") | GOOD,
     ),
     Case("C233", "rbcd_and_kinks", SOLVE, HINGE_BY_RBCD | csv(SIGNS_CSV)),
     Case("C233", "dual_step_and_relaxation", SOLVE, spec(more="solver admm { dual_step = 1.5 }\n") | GOOD),

@@ -30,6 +30,7 @@ WEIGHT = "weight importance : vector[n]"
 DECAY = "regularizer weight_decay { strength = 0.2 }"
 WEAK = "regularizer weight_decay { strength = 0.01 }"
 FREE = "regularizer weight_decay { strength = 0.2, biases = free }"
+NEWTON = "solver newton { tolerance = 1e-7 }"
 ADMM = "solver admm { tolerance = 1e-6, max_iterations = 10000 }"
 CVXPY = "solver cvxpy"
 DESCENT = "solver descent { restarts = 2, width = 12, max_iterations = 200 }"
@@ -66,7 +67,8 @@ formulation {self.formulation}
     def libraries(self, solver: str) -> set[str]:
         backend = {"cvxpy"} if "cvxpy" in solver else set()
         descends = "descent" in solver and "gradient_descent" not in solver
-        return {"numpy", *backend, *({"scipy"} if self.scipy or descends else set())}
+        kernel = "newton" in solver or "solver admm" in solver or descends
+        return {"numpy", *backend, *({"scipy"} if self.scipy or kernel else set())}
 
 
 FEATURES = {
@@ -113,7 +115,13 @@ FEATURES = {
         solvers=(CVXPY,),
     ),
     # Losses and solvers of their own.
-    "custom": Feature("real", "custom { expression = max(square(f - y), abs(f)) }", weighted=True, solvers=(CVXPY,)),
+    "custom": Feature(
+        "real", "custom { expression = max(square(f - y), abs(f)) }", weighted=True, solvers=(NEWTON, CVXPY)
+    ),
+    "custom, with a domain": Feature(
+        "label", "custom { expression = square(f - y) - log(f + 9) + 3 }", ", bias = output", solvers=(NEWTON,)
+    ),
+    "custom, split": Feature("columns", "custom { expression = norm(f - y, 1) }", solvers=(ADMM,)),
     "rbcd": Feature(
         "label",
         "squared_hinge",

@@ -300,15 +300,6 @@ def test_outside_of_the_domain_the_loss_is_infinite(expression: str) -> None:
     assert values[0] == np.inf and values[1] == np.inf and np.isfinite(values[2])
 
 
-def test_there_is_no_prox_and_no_conjugate() -> None:
-    loss, F = custom("abs(f - y)"), np.ones(2)
-    assert not loss.has_prox and not loss.smooth
-    with pytest.raises(NotImplementedError, match="proximal operator"):
-        loss.prox(F, F, 1.0)
-    with pytest.raises(NotImplementedError, match="conjugate"):
-        loss.conjugate(F, F)
-
-
 # -- refusals --------------------------------------------------------------------------------------------------------
 
 # The expression, the code, what is underlined, and the remedy: a text to write in its place is told by "write `...`".

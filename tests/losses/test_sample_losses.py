@@ -247,3 +247,54 @@ def test_everything_stays_finite_far_away(name: str, shape: tuple[int, ...], sca
         assert np.isfinite(array).all()
     G, objective = loss.prox(F, Y, tau), objective_of(name, F, Y, tau)
     assert (objective(G) <= objective(F) * (1 + 1e-12) + 1e-12).all()
+
+
+LEGENDRE = [case for case in CASES if LOSSES[case[0]].legendre]
+
+
+@some
+@pytest.mark.parametrize(("name", "shape"), LEGENDRE, ids=str)
+@given(seeds, st.floats(-1, 1))
+def test_the_fit_inverts_the_gradient(name: str, shape: tuple[int, ...], seed: int, exponent: float) -> None:
+    loss, (F, Y) = LOSSES[name], drawn(name, shape, seed, 10.0**exponent)
+    S = loss.gradient(F, Y)
+    fit = loss.fit(S, Y)
+    assert loss.gradient(fit, Y) == pytest.approx(S, abs=1e-12)
+    assert loss.value(fit, Y) + loss.conjugate(S, Y) == pytest.approx(products(fit, S), abs=1e-9)
+
+
+@some
+@pytest.mark.parametrize(("name", "shape"), LEGENDRE, ids=str)
+@given(seeds)
+def test_the_hessian_is_the_derivative_of_the_gradient(name: str, shape: tuple[int, ...], seed: int) -> None:
+    loss, (F, Y) = LOSSES[name], drawn(name, shape, seed)
+    change = np.random.default_rng(seed + 1).standard_normal(shape)
+    H = loss.hessian(F, Y)
+    image = np.einsum("nab,nb->na", H, change) if H.ndim == 3 else H * change
+    step = 1e-5
+    difference = (loss.gradient(F + step * change, Y) - loss.gradient(F - step * change, Y)) / (2 * step)
+    assert image == pytest.approx(difference, abs=1e-8)
+
+
+@some
+@pytest.mark.parametrize(("name", "shape"), LEGENDRE, ids=str)
+@given(seeds)
+def test_the_room_ends_at_the_border_of_the_domain(name: str, shape: tuple[int, ...], seed: int) -> None:
+    loss, (F, Y) = LOSSES[name], drawn(name, shape, seed, 1.0)
+    S = loss.gradient(F, Y)
+    change = loss.gradient(2.0 * F[::-1], Y) - S
+    room = loss.room(S, change, Y)
+    if not change.any():  # a single class has no other slopes
+        assert room == np.inf
+        return
+    assert np.isfinite(loss.conjugate(S + 0.999 * room * change, Y)).all()
+    assert not np.isfinite(loss.conjugate(S + 1.001 * room * change, Y)).all()
+    assert loss.room(S, 0.0 * S, Y) == np.inf
+
+
+def test_losses_that_are_not_of_legendre_type_say_so() -> None:
+    for name in LOSSES.keys() - {"logistic", "cross-entropy"}:
+        loss, (F, Y) = LOSSES[name], drawn(name, (7,), 0)
+        assert not loss.legendre
+        with pytest.raises(NotImplementedError):
+            loss.fit(F, Y)

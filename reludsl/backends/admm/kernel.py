@@ -1,341 +1,360 @@
 """The alternating direction method of multipliers for the pattern program.
 
-    minimize    L(F u + 1 c^T) + penalty(v) + penalty(p)   subject to   u = v,   c = p,   G u = s,   s >= 0
+    minimize    L(F u + 1 c^T) + penalty(v) + penalty(p)   subject to   u = v,   c = p,   v in the cones
 
-The columns u_j and the output biases c are those of `PatternProblem`. G u = E_i Xs u_i, with E_i = 2 D_i - I and Xs the
-rows of X scaled to a common length: the cones stay the same, the method converges faster. Without cones there is no G.
-(Bai, Gautam, Sojoudi 2022, Algorithm 3.1.)
+The columns u_j and the output biases c are those of `PatternProblem`. Cones are kept in one of two ways. Exact: the
+v-update is the proximal operator of penalty and cone together, the projection onto the cone followed by a shrinkage, so
+that v is feasible at all times. Split, as published: G u = s with s >= 0 and G u = E_i Xs u_i, with E_i = 2 D_i - I and
+Xs the rows of X scaled to a common length: the cones stay the same, the method converges faster. (Bai, Gautam,
+Sojoudi 2022, Algorithm 3.1.)
 
 The squared loss stays inside the u-update. Any other loss is split off as F u + 1 c^T = f and enters by its proximal
 operator alone, with weight kappa against the other splittings. Either way the u-update minimizes
 
-    weight/2 ||F u + 1 c^T - t||^2 + 1/2 ||u - v + lam||^2 + 1/2 ||G u - s + nu||^2 + eta/2 ||c - p + pi||^2.
+    weight/2 ||F u + 1 c^T - t||^2 + 1/2 ||u - v + lam||^2 + 1/2 ||G u - s + nu||^2 + eta/2 ||c - p + pi||^2,
 
-Since E_i^2 = I, every diagonal block of G^T G is Xs^T Xs, and the u-update is exact at linear cost: with
-M = I + Xs^T Xs and B = v - lam + G^T (s - nu), output by output,
+which `LinearStep` does. Without split cones the iteration is a fixed-point iteration in few numbers, w plus its scaled
+multiplier for all splittings w together: it is nonexpansive, and Anderson acceleration shortens its tails.
 
-    u = M^-1 (B + weight F^T q),   c = p - pi + weight/eta 1^T q,   (I + weight S) q = t - F M^-1 B - 1 (p - pi)^T,
-    S = (1 + signed) (X M^-1 X^T) o (Gamma Gamma^T) + 1 1^T / eta.
-
-S is factored once, S = Q diag(w) Q^T, which makes every change of the weight free. Where n x n is too large, conjugate
-gradients solve the same system and S q costs one F and one F^T. As published, the u-update of a differentiable loss can
-also be left to random block coordinate descent, with the loss inside. Plain NumPy: these functions stand word for word
-in generated code.
+A dual point comes for free: minus a subgradient of the loss at f, or at F u where the loss stays inside. Plain NumPy
+and SciPy: these functions stand word for word in generated code.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
+from reludsl.backends.admm.anderson import Anderson
+from reludsl.backends.admm.cones import ExactCones, Pricing, SplitCones
+from reludsl.backends.admm.linear import LinearStep, coordinate_descent
+from reludsl.backends.admm.state import Iterate, Residuals, Result, joint_norm
+from reludsl.cones.projection import ConeProjector
 from reludsl.ir.pattern_problem import PatternProblem
 
 
-@dataclass
-class Residuals:
-    """The state of the iteration at a check. Residuals are relative: at most 1 when the stopping rule is met."""
+@dataclass(frozen=True)
+class AdmmSettings:
+    """How the method iterates and when it stops.
 
-    iteration: int
-    objective: float
-    primal: float
-    dual: float
-    rho: float
-    seconds: float
-
-
-@dataclass
-class Iterate:
-    """All that an iteration hands on to the next: the splittings, their scaled multipliers, and the penalty."""
-
-    v: np.ndarray
-    lam: np.ndarray
-    s: np.ndarray
-    nu: np.ndarray
-    f: np.ndarray
-    mu: np.ndarray
-    p: np.ndarray
-    pi: np.ndarray
-    rho: float
-
-    def rescaled(self, factor: float) -> None:
-        """Multiplies the penalty; the multipliers are kept, so the scaled ones are divided."""
-        self.rho *= factor
-        self.lam, self.nu, self.mu, self.pi = (part / factor for part in (self.lam, self.nu, self.mu, self.pi))
-
-
-@dataclass
-class Result:
-    """The columns v and output biases of the last iterate, why the iteration ended, its history, and how to go on.
-
-    `dual` is a dual point (n, c), where the loss is split off.
+    `squared` says that the loss is 1/2 ||F - Y||^2, without weights, and is left inside the linear step. `tolerance`
+    bounds the primal and dual residuals relative to the size of what they compare; `gap` above 0 ends the iteration at
+    that relative duality gap too. `rho` starts the penalty, which `balancing` adapts; `relaxation` lies in [1, 2),
+    `dual_step` in (0, 1.618), and only one of them differs from 1. `cones` is exact, split, or auto, exact wherever
+    `has_exact_prox`; `cone_scaling` matters to split cones only. `acceleration` is none, anderson, or auto, anderson
+    wherever it `can_accelerate`. With `precision` single the iteration begins in single precision and ends in double.
+    `linear_solver` is exact, cg, auto (exact up to 4000 samples), or rbcd, whose random blocks are drawn with `seed`.
     """
 
-    columns: np.ndarray
-    offset: np.ndarray
-    dual: np.ndarray | None
-    status: str
-    iterate: Iterate
-    history: list[Residuals] = field(default_factory=list)
+    squared: bool = False
+    rho: float = 1.0
+    tolerance: float = 1e-5
+    gap: float = 0.0
+    max_iterations: int = 20_000
+    relaxation: float = 1.6
+    balancing: bool = True
+    dual_step: float = 1.0
+    cones: str = "auto"
+    cone_scaling: bool = True
+    acceleration: str = "auto"
+    precision: str = "double"
+    linear_solver: str = "auto"
+    seed: int = 0
 
 
-class LinearStep:
-    """The parts of the u-update that depend on the samples and patterns alone, so that they serve every strength."""
+def has_exact_prox(problem: PatternProblem) -> bool:
+    """Whether penalty and cone have a proximal operator in closed form: a norm of whole columns, and a ridge."""
+    return not problem.l1 and not problem.free
 
-    def __init__(self, problem: PatternProblem, cone_scaling: bool, linear_solver: str) -> None:
-        X, gates, masks = problem.X, problem.gates, problem.masks
-        n, d = X.shape
-        self.problem = problem
-        if cone_scaling:
-            lengths = np.linalg.norm(X, axis=1, keepdims=True)
-            self.Xs = X / np.where(lengths > 0, lengths, 1.0) * np.sqrt(d / n)
-        else:
-            self.Xs = X
-        self.E = None if masks is None else np.where(np.tile(masks, problem.columns // masks.shape[1]), 1.0, -1.0)
-        self.M = np.eye(d) if masks is None else np.eye(d) + self.Xs.T @ self.Xs
-        self.inverse = np.linalg.inv(self.M)
-        diagonal = np.einsum("nd,nd->n", X @ self.inverse, X) * np.einsum("np,np->n", gates, gates)
-        self.diagonal = (2.0 if problem.signed else 1.0) * diagonal
-        self.eta = n / max(float(self.diagonal.mean()), 1e-300) if problem.offset else float("inf")
-        self.diagonal = self.diagonal + 1.0 / self.eta
-        # kappa makes kappa S have the mean eigenvalue 1, the size of the other splittings.
-        self.kappa = n / max(float(self.diagonal.sum()), 1e-300)
-        self.eigenvalues, self.Q = np.zeros(0), np.zeros((0, 0))
-        self.exact = linear_solver == "exact" or (linear_solver == "auto" and n <= 4000)
-        if self.exact:
-            S = (2.0 if problem.signed else 1.0) * (X @ self.inverse @ X.T) * (gates @ gates.T) + 1.0 / self.eta
-            self.eigenvalues, self.Q = np.linalg.eigh(S)
 
-    def cones(self, u: np.ndarray) -> np.ndarray:
-        """G u, an array (n, columns); with no rows where there are no cones."""
-        return np.zeros((0, u.shape[1])) if self.E is None else self.E * (self.Xs @ u)
+def splits_cones(problem: PatternProblem, settings: AdmmSettings) -> bool:
+    """Whether there are cones, and they are split off."""
+    exact = settings.cones == "exact" or (settings.cones == "auto" and has_exact_prox(problem))
+    return problem.masks is not None and not exact
 
-    def cones_adjoint(self, s: np.ndarray) -> np.ndarray:
-        """G^T s, an array like u."""
-        return np.zeros((self.problem.X.shape[1], s.shape[1])) if self.E is None else self.Xs.T @ (self.E * s)
 
-    def solve(self, r: np.ndarray, weight: float, q: np.ndarray, accuracy: float) -> np.ndarray:
-        """The q with (I + weight S) q = r, for r (n, c); conjugate gradients start at `q`."""
-        if self.exact:
-            return np.asarray(self.Q @ ((self.Q.T @ r) / (1.0 + weight * np.maximum(self.eigenvalues, 0.0))[:, None]))
-        q = q.copy()
-        residual = r - self._times(q, weight)
-        goal = accuracy * np.linalg.norm(r, axis=0)
-        preconditioner = (1.0 / (1.0 + weight * self.diagonal))[:, None]
-        z = preconditioner * residual
-        direction, rz = z.copy(), np.sum(residual * z, axis=0)
-        for _ in range(200):
-            if (np.linalg.norm(residual, axis=0) <= goal).all():
-                break
-            image = self._times(direction, weight)
-            step = rz / np.maximum(np.sum(direction * image, axis=0), 1e-300)
-            q += step * direction
-            residual -= step * image
-            z = preconditioner * residual
-            rz, before = np.sum(residual * z, axis=0), rz
-            direction = z + rz / np.maximum(before, 1e-300) * direction
-        return q
+def can_accelerate(settings: AdmmSettings) -> bool:
+    """Whether the iteration is a fixed-point iteration in its splittings: not with another step, nor random blocks."""
+    return settings.dual_step == 1 and settings.linear_solver != "rbcd"
 
-    def _times(self, q: np.ndarray, weight: float) -> np.ndarray:
-        """(I + weight S) q, without any n x n matrix."""
-        columns = self.inverse @ self.problem.adjoint(q)
-        return np.asarray(q + weight * self.problem.predictions(columns, q.sum(axis=0) / self.eta))
+
+def linear_step(problem: PatternProblem, settings: AdmmSettings) -> LinearStep:
+    """The linear step that the settings ask for. Coordinate descent needs no n x n matrix."""
+    solver = "cg" if settings.linear_solver == "rbcd" else settings.linear_solver
+    return LinearStep(problem, splits_cones(problem, settings), settings.cone_scaling, solver)
 
 
 def solve_pattern_program(
     problem: PatternProblem,
     *,
-    squared: bool = False,
-    rho: float = 1.0,
-    tolerance: float = 1e-5,
-    max_iterations: int = 20_000,
-    relaxation: float = 1.6,
-    balancing: bool = True,
-    dual_step: float = 1.0,
-    cone_scaling: bool = True,
-    linear_solver: str = "auto",
-    seed: int = 0,
     time_limit: float = float("inf"),
     start: Iterate | None = None,
     linear: LinearStep | None = None,
     monitor: Callable[[Residuals], bool] | None = None,
+    **settings: Any,
 ) -> Result:
-    """Minimizes the problem's objective over columns in their cones.
+    """Minimizes the problem's objective over columns in their cones; `settings` are those of `AdmmSettings`.
 
-    `squared` says that the loss is 1/2 ||F - Y||^2, without weights. `tolerance` bounds the primal and dual residuals
-    relative to the size of what they compare; `rho` starts the penalty, which `balancing` adapts; `relaxation` lies in
-    [1, 2), `dual_step` in (0, 1.618), and only one of them differs from 1. `linear_solver` is exact, cg, auto (exact up
-    to 4000 samples), or rbcd, whose random blocks are drawn with `seed`. `start` is the iterate of a similar problem,
-    `linear` the linear step of one with the same samples and patterns. `monitor` sees every check and ends the
-    iteration by returning True. The status is solved, iteration limit, time limit or interrupted.
+    `start` is the iterate of a similar problem, `linear` the linear step of one with the same samples and patterns, and
+    settings. `monitor` sees every check and ends the iteration by returning True. The status is solved, iteration
+    limit, time limit or interrupted. With exact cones, and without any, the answer is the best iterate that was
+    checked; with split cones it is the last, or the best projected one where a gap is asked for.
     """
-    started = time.perf_counter()
-    descent = linear_solver == "rbcd"
-    step = linear or LinearStep(problem, cone_scaling, "cg" if descent else linear_solver)
-    split = not (squared or descent)
-    kappa, eta = step.kappa if split else 0.0, step.eta
-    Y = problem.Y
-    state = start if start is not None else first_iterate(problem, step, rho)
-    u, c, q = state.v, state.p, np.zeros_like(Y)
-    generator = np.random.default_rng(seed)
-    result = Result(state.v, state.p, None, "iteration limit", state)
-    # An iterate that is handed over brings its penalty along: what its first residuals say would only spoil it.
-    accuracy, next_balancing = 1e-2, 10 if start is None else 1000
-    # Where the solution is zero, residuals are held against a thousandth of Cauchy point and gradient at zero.
-    gradient = problem.adjoint(problem.loss_gradient(np.zeros_like(Y)))
-    slope = joint_norm(gradient)
-    curvature = joint_norm(problem.predictions(gradient, np.zeros(Y.shape[1]))) ** 2
-    least_dual_scale, least_primal_scale = 1e-3 * slope, 1e-3 * slope**3 / max(curvature, 1e-300)
-    for iteration in range(1, max_iterations + 1):
-        # u-update, through the n x n system or by block coordinate descent.
-        base = state.v - state.lam + step.cones_adjoint(state.s - state.nu)
-        if descent:
-            u, c = coordinate_descent(problem, step, base, state, u, c, 0.1, generator)
+    return AdmmSolve(problem, AdmmSettings(**settings), time_limit, start, linear, monitor).run()
+
+
+class AdmmSolve:
+    """One solve: the iteration, in single precision first if that is asked for, and checks now and then."""
+
+    def __init__(
+        self,
+        problem: PatternProblem,
+        settings: AdmmSettings,
+        time_limit: float,
+        start: Iterate | None,
+        linear: LinearStep | None,
+        monitor: Callable[[Residuals], bool] | None,
+    ) -> None:
+        self.started, self.time_limit, self.monitor = time.perf_counter(), time_limit, monitor
+        self.whole, self.settings = problem, settings
+        self.linear = linear or linear_step(problem, settings)
+        self.split_loss = not (settings.squared or settings.linear_solver == "rbcd")
+        self.split_cones = splits_cones(problem, settings)
+        accelerated = settings.acceleration == "anderson" or (
+            settings.acceleration == "auto" and can_accelerate(settings) and not self.split_cones
+        )
+        self.anderson = Anderson() if accelerated else None
+        masks, projector = problem.masks, None
+        if masks is not None and (settings.gap or not self.split_cones):
+            projector = ConeProjector(problem.X, masks)
+        self.exact = None if projector is None else ExactCones(projector, problem.columns)
+        self.pricing = Pricing(problem, projector) if settings.gap else None
+        self.generator = np.random.default_rng(settings.seed)
+        state = first_iterate(problem, self.split_cones, settings.rho) if start is None else replace(start)
+        self.state, self.iteration, self.accuracy = state, 0, 1e-6
+        # An iterate that is handed over brings its penalty along: what its first residuals say would only spoil it.
+        self.next_balancing, self.next_pricing = (10 if start is None else 1000), 10
+        self.result = Result(state.v, state.p, None, "", state)
+        self.best = np.inf
+        # Where the solution is zero, residuals are held against a thousandth of Cauchy point and gradient at zero.
+        gradient = problem.adjoint(problem.loss_gradient(np.zeros_like(problem.Y)))
+        slope = joint_norm(gradient)
+        curvature = joint_norm(problem.predictions(gradient, np.zeros(problem.Y.shape[1]))) ** 2
+        self.least_dual, self.least_primal = 1e-3 * slope, 1e-3 * slope**3 / max(curvature, 1e-300)
+
+    def run(self) -> Result:
+        """Iterates until the stopping rule or a limit is met."""
+        tolerance, result = self.settings.tolerance, self.result
+        if self.settings.precision == "single":
+            self._enter(np.float32)
+            status = self._iterate(max(tolerance, 1e-4), patience=20)
+            if status not in ("solved", "stalled"):
+                result.status = status
+            elif self.iteration >= self.settings.max_iterations:
+                result.status = "iteration limit"
+            self._enter(np.float64)
+            self.next_pricing = self.iteration
         else:
-            weight, target = (kappa, state.f - state.mu) if split else (1.0 / state.rho, Y)
-            base, middle = step.inverse @ base, state.p - state.pi
-            q = step.solve(target - problem.predictions(base, middle), weight, q, accuracy)
-            u = base + weight * (step.inverse @ problem.adjoint(q))
-            c = middle + weight / eta * q.sum(axis=0)
-        Gu = step.cones(u)
-        # Over-relaxed updates of the splittings: the penalties' proximal operators, and a projection onto s >= 0.
-        before = (state.v, state.s, state.f, state.p)
-        u_relaxed = relaxation * u + (1 - relaxation) * state.v
-        c_relaxed = relaxation * c + (1 - relaxation) * state.p
-        Gu_relaxed = relaxation * Gu + (1 - relaxation) * state.s
-        state.v = problem.penalty_prox(u_relaxed + state.lam, 1.0 / state.rho)
-        state.s = np.maximum(Gu_relaxed + state.nu, 0.0)
-        state.lam = state.lam + dual_step * (u_relaxed - state.v)
-        state.nu = state.nu + dual_step * (Gu_relaxed - state.s)
-        if problem.offset:
-            state.p = problem.offset_prox(c_relaxed + state.pi, 1.0 / (state.rho * eta))
-            state.pi = state.pi + dual_step * (c_relaxed - state.p)
-        if split:
-            Fu = problem.predictions(u, c)
-            Fu_relaxed = relaxation * Fu + (1 - relaxation) * state.f
-            state.f = problem.loss_prox(Fu_relaxed + state.mu, 1.0 / (state.rho * kappa))
-            state.mu = state.mu + dual_step * (Fu_relaxed - state.f)
-        if iteration % 10 and iteration < max_iterations:
-            continue
-        # Residuals, each relative to what it compares (Boyd et al. 2011, section 3.3), and the stopping rule.
-        v, s, f, p = state.v, state.s, state.f, state.p
-        root_eta, root_kappa = float(np.sqrt(eta)) if problem.offset else 0.0, float(np.sqrt(kappa))
-        primal = joint_norm(u - v, Gu - s, root_eta * (c - p))
-        primal_scale = max(joint_norm(u, Gu, root_eta * c), joint_norm(v, s, root_eta * p), least_primal_scale)
-        change = (v - before[0]) + step.cones_adjoint(s - before[1])
-        offset_change = root_eta * (p - before[3])
-        if split:
-            primal = joint_norm(np.array([primal]), root_kappa * (Fu - f))
-            primal_scale = max(primal_scale, root_kappa * joint_norm(Fu), root_kappa * joint_norm(f))
-            change += kappa * problem.adjoint(f - before[2])
-        dual = state.rho * joint_norm(change, offset_change)
-        dual_scale = max(state.rho * joint_norm(state.lam + step.cones_adjoint(state.nu)), least_dual_scale)
-        primal_error, dual_error = primal / max(primal_scale, 1e-300), dual / max(dual_scale, 1e-300)
-        accuracy = 0.1 * min(0.1, float(np.sqrt(primal_error * dual_error)))
-        objective = problem.loss_value(problem.predictions(v, p)) + problem.penalty_value(v, p)
-        seconds = time.perf_counter() - started
-        check = Residuals(iteration, objective, primal_error / tolerance, dual_error / tolerance, state.rho, seconds)
-        result.columns, result.offset = v, p
-        if split:
-            result.dual = -state.rho * kappa * state.mu  # minus a subgradient of the loss at f, by the last update
-        result.history.append(check)
-        stop = monitor is not None and monitor(check)
-        if check.primal <= 1 and check.dual <= 1:
-            result.status = "solved"
-            return result
-        if stop or check.seconds > time_limit:
-            result.status = "interrupted" if stop else "time limit"
-            return result
-        if balancing and iteration >= next_balancing:
-            # Ever rarer, so that the iteration converges as with a fixed penalty in the end.
-            next_balancing = int(1.3 * iteration) + 20
-            factor = float(np.clip(np.sqrt(check.primal / max(check.dual, 1e-300)), 0.1, 10.0))
-            if not 0.5 < factor < 2:
-                state.rescaled(factor)
-    return result
+            self._enter(np.float64)
+        if not result.status:
+            result.status = self._iterate(tolerance)
+        result.iterate = self.state
+        if self.pricing is not None and np.isfinite(self.pricing.bound):
+            result.dual = self.pricing.dual
+        return result
 
+    def _enter(self, dtype: type) -> None:
+        """Arrays of a precision to iterate with, as copies: slacks are changed in place."""
+        problem, linear = self.whole, self.linear
+        self.state = self.state.as_type(dtype)
+        if dtype is np.float32:
+            weights = None if problem.weights is None else problem.weights.astype(dtype)
+            X, gates, Y = (array.astype(dtype) for array in (problem.X, problem.gates, problem.Y))
+            problem = replace(problem, X=X, gates=gates, Y=Y, weights=weights)
+            linear = linear.single(problem)
+        self.problem, self.step = problem, linear
+        self.guess: np.ndarray = np.zeros((0, 0), dtype)
+        self.u, self.c = self.state.v, self.state.p
+        nothing: np.ndarray = np.zeros((1, 1), dtype)
+        self.slack, self.pulls = None, (nothing, nothing)
+        if self.split_cones and problem.masks is not None:
+            self.slack = SplitCones(linear.Xs, problem.masks, problem.columns)
+            self._pull()
+        self._restart()
 
-def first_iterate(problem: PatternProblem, step: LinearStep, rho: float) -> Iterate:
-    """All zero."""
-    u, c, F = np.zeros((problem.X.shape[1], problem.columns)), np.zeros(problem.Y.shape[1]), np.zeros_like(problem.Y)
-    s = step.cones(u)
-    return Iterate(u, u.copy(), s, s.copy(), F, F.copy(), c, c.copy(), rho)
+    def _pull(self) -> None:
+        """G^T s and G^T nu, which iterations keep up to date."""
+        if self.slack is not None:
+            self.pulls = self.slack.adjoint(self.state.s), self.slack.adjoint(self.state.nu)
 
-
-def coordinate_descent(
-    problem: PatternProblem,
-    step: LinearStep,
-    base: np.ndarray,
-    state: Iterate,
-    u: np.ndarray,
-    c: np.ndarray,
-    accuracy: float,
-    generator: np.random.Generator,
-) -> tuple[np.ndarray, np.ndarray]:
-    """The u-update by random block coordinate descent: gradient steps in one column, with backtracking, from u and c.
-
-    Minimizes L(F u + 1 c^T) + rho/2 (u . M u - 2 u . base) + rho eta/2 ||c - p + pi||^2, a column at a time in random
-    order, until the gradients met in a sweep are within `accuracy` of those of the first. (Bai, Gautam, Sojoudi 2022,
-    Algorithm 3.2; the step is halved until the objective falls by a quarter of what its slope promises.)
-    """
-    u, c, rho = u.copy(), c.copy(), state.rho
-    outputs, patterns = problem.Y.shape[1], problem.gates.shape[1]
-    F = problem.predictions(u, c)
-    value, first = problem.loss_value(F), 0.0
-    for _ in range(50):
-        met = 0.0
-        for j in generator.permutation(problem.columns):
-            sign = -1.0 if j >= outputs * patterns else 1.0
-            output, gate = j // patterns % outputs, problem.gates[:, j % patterns]
-            linear = rho * (step.M @ u[:, j] - base[:, j])
-            slopes = problem.loss_gradient(F)[:, output]
-            gradient = sign * (problem.X.T @ (gate * slopes)) + linear
-            square = float(gradient @ gradient)
-            met += square
-            if square == 0.0:
+    def _iterate(self, tolerance: float, patience: int = 0) -> str:
+        """Iterations until the status that is returned. `patience` is how many checks in a row may bring nothing."""
+        settings, state = self.settings, self.state
+        least, waited = np.inf, 0
+        while True:
+            self.iteration += 1
+            last = self.iteration >= settings.max_iterations
+            measured = last or self.iteration % 10 == 0
+            primal, dual = self._one(measured)
+            if not measured:
                 continue
-            change = np.zeros_like(F)
-            change[:, output] = -sign * gate * (problem.X @ gradient)
-            bend = rho * float(gradient @ step.M @ gradient)
-            length = square / (bend + float(np.sum(change**2)))
-            while True:
-                trial = problem.loss_value(F + length * change)
-                growth = trial - value - length * float(linear @ gradient) + 0.5 * length**2 * bend
-                if growth <= -0.25 * length * square + 1e-14 * abs(value) or length < 1e-18:
-                    break
-                length *= 0.5
-            u[:, j] -= length * gradient
-            F, value = F + length * change, trial
+            self.accuracy = 1e-3 * min(1e-3, float(np.sqrt(primal * dual)))
+            check = self._checked(primal / tolerance, dual / tolerance)
+            stop = self.monitor is not None and self.monitor(check)
+            closed = check.objective - check.bound <= settings.gap * abs(check.objective) if settings.gap else False
+            if closed or (check.primal <= 1 and check.dual <= 1):
+                return "solved"
+            if stop or check.seconds > self.time_limit or last:
+                return "interrupted" if stop else "iteration limit" if last else "time limit"
+            worst = max(check.primal, check.dual)
+            waited = 0 if worst < 0.9 * least else waited + 1
+            least = min(worst, least)
+            if patience and waited >= patience:
+                return "stalled"
+            if settings.balancing and self.iteration >= self.next_balancing:
+                # Ever rarer, so that the iteration converges as with a fixed penalty in the end; a penalty of another
+                # order than it should have is looked at again soon, but only in the beginning.
+                factor = float(np.clip(np.sqrt(check.primal / max(check.dual, 1e-300)), 0.01, 100.0))
+                soon = self.iteration <= 50 and not 0.2 < factor < 5
+                self.next_balancing = self.iteration + 10 if soon else int(1.3 * self.iteration) + 20
+                if not 0.5 < factor < 2:
+                    state.rescaled(factor)
+                    self._pull()
+                    self._restart()
+
+    def _one(self, measured: bool) -> tuple[float, float]:
+        """An iteration, and the relative primal and dual residuals after it, if `measured`."""
+        problem, step, state, settings = self.problem, self.step, self.state, self.settings
+        relaxation, gamma = settings.relaxation, settings.dual_step
+        kappa, eta = step.kappa if self.split_loss else 0.0, step.eta
+        base, middle = state.v - state.lam + (self.pulls[0] - self.pulls[1]), state.p - state.pi
+        if settings.linear_solver == "rbcd":
+            u, c = coordinate_descent(problem, step, base, state, self.u, self.c, 0.1, self.generator)
+        else:
+            accuracy = max(self.accuracy, 100 * float(np.finfo(state.v.dtype).eps))
+            weight, target = (kappa, state.f - state.mu) if self.split_loss else (1.0 / state.rho, problem.Y)
+            u, c, self.guess = step.columns(base, middle, target, weight, self.guess, accuracy)
+        self.u, self.c = u, c
+        Fu = problem.predictions(u, c) if self.split_loss else state.f
+        # The splittings plus their scaled multipliers, over-relaxed, where the proximal operators are taken.
+        v, f, p = (
+            relaxation * new + (1 - relaxation) * old + multiplier
+            for new, old, multiplier in ((u, state.v, state.lam), (Fu, state.f, state.mu), (c, state.p, state.pi))
+        )
+        if self.anderson is not None:
+            v, f, p = self._unpacked(self.anderson.step(self._packed(v, f, p)))
+        before = replace(state)
+        pulls = self.pulls
+        state.v = self._column_prox(v)
+        state.lam = v - state.v if gamma == 1 else state.lam + gamma * (v - state.lam - state.v)
         if problem.offset:
-            c, F, value, square = offset_step(problem, step, state, c, F, value)
-            met += square
-        first = first or met
-        if met <= accuracy**2 * first:
-            break
-    return u, c
+            state.p = problem.offset_prox(p, 1.0 / (state.rho * eta)).astype(p.dtype)
+            state.pi = state.pi + gamma * (p - state.pi - state.p)
+        if self.split_loss:
+            state.f = self.whole.loss_prox(f.astype(float), 1.0 / (state.rho * kappa)).astype(f.dtype)
+            state.mu = state.mu + gamma * (f - state.mu - state.f)
+        slacks = (0.0, 0.0, 0.0)
+        if self.slack is not None:
+            *moved, slacks = self.slack.update(u, state.s, state.nu, relaxation, gamma, measured)
+            self.pulls = moved[0], moved[1]
+        if not measured:
+            return np.inf, np.inf
+        # Residuals, each relative to what it compares (Boyd et al. 2011, section 3.3). The dual one is what
+        # stationarity lacks: subgradients from the proximal operators, against those of the linear step at u.
+        root_eta, root_kappa = float(np.sqrt(eta)) if problem.offset else 0.0, float(np.sqrt(kappa))
+        change = v - state.v - before.lam - u + before.v
+        if self.slack is not None:
+            change += (relaxation - 1) * (step.M @ u - u) + (2 - relaxation) * pulls[0] - self.pulls[0]
+        shift = (p - state.p - before.pi - c + before.p) * eta if problem.offset else 0.0 * c
+        misfit = Fu - state.f
+        if self.split_loss:
+            lost = kappa * (f - state.f - before.mu - Fu + before.f)
+            change += problem.adjoint(lost)
+            shift = shift + lost.sum(axis=0)
+        sizes = (joint_norm(u), slacks[1], root_eta * joint_norm(c), root_kappa * joint_norm(Fu))
+        others = (joint_norm(state.v), slacks[2], root_eta * joint_norm(state.p), root_kappa * joint_norm(state.f))
+        primal = np.hypot.reduce(
+            [joint_norm(u - state.v), slacks[0], root_eta * joint_norm(c - state.p), root_kappa * joint_norm(misfit)]
+        )
+        primal /= max(float(np.hypot.reduce(sizes)), float(np.hypot.reduce(others)), self.least_primal, 1e-300)
+        dual = state.rho * joint_norm(change, shift / root_eta if problem.offset else 0.0 * shift)
+        dual /= max(state.rho * joint_norm(state.lam + self.pulls[1]), self.least_dual, 1e-300)
+        return float(primal), float(dual)
+
+    def _column_prox(self, v: np.ndarray) -> np.ndarray:
+        """The proximal operator of the penalties of columns, and of exact cones, in double precision."""
+        step, moved = 1.0 / self.state.rho, v.astype(float)
+        if self.exact is not None and not self.split_cones:
+            moved, _ = self.exact.project(moved, step * self.whole.group)
+        return np.asarray(self.whole.penalty_prox(moved, step), dtype=v.dtype)
+
+    def _checked(self, primal: float, dual: float) -> Residuals:
+        """Looks at the answer so far: its objective, and, now and then, the bound."""
+        problem, state, settings = self.whole, self.state, self.settings
+        priced = self.pricing is not None and (
+            self.iteration >= self.next_pricing or max(primal, dual) <= 1 or self.iteration >= settings.max_iterations
+        )
+        feasible = not self.split_cones
+        if priced and self.pricing is not None:
+            self.next_pricing = self.iteration + max(10, self.iteration // 10)
+            self.pricing.price(self._dual_point())
+        columns, offset = state.v.astype(float), state.p.astype(float)
+        if self.exact is not None and (priced if self.split_cones else state.v.dtype != columns.dtype):
+            columns, feasible = self.exact.project(columns, 0.0)[0], True
+        if feasible or self.pricing is None:
+            objective = problem.loss_value(problem.predictions(columns, offset))
+            objective += problem.penalty_value(columns, offset)
+            if objective < self.best or not feasible:
+                self.best = objective
+                self.result.columns, self.result.offset = columns, offset
+        if self.split_loss:
+            self.result.dual = self._dual_point()
+        bound = -np.inf if self.pricing is None else self.pricing.bound
+        active = int(np.count_nonzero(np.any(state.v != 0, axis=0)))
+        seconds = time.perf_counter() - self.started
+        check = Residuals(self.iteration, self.best, primal, dual, state.rho, seconds, bound, active)
+        self.result.history.append(check)
+        return check
+
+    def _dual_point(self) -> np.ndarray:
+        """Minus a subgradient of the loss: at f, by its last update, or at F u + 1 c^T."""
+        if self.split_loss:
+            return np.asarray(-self.state.rho * self.step.kappa * self.state.mu, dtype=float)
+        u, c = self.u.astype(float), self.c.astype(float)
+        return -self.whole.loss_gradient(self.whole.predictions(u, c))
+
+    def _restart(self) -> None:
+        """The acceleration begins again where the iterate is."""
+        state = self.state
+        if self.anderson is not None:
+            self.anderson.restart(self._packed(state.v + state.lam, state.f + state.mu, state.p + state.pi))
+
+    def _packed(self, v: np.ndarray, f: np.ndarray, p: np.ndarray) -> np.ndarray:
+        """All splittings in one vector, in the norm in which the iteration is nonexpansive."""
+        parts = [v.ravel()]
+        if self.split_loss:
+            parts.append(float(np.sqrt(self.step.kappa)) * f.ravel())
+        if self.problem.offset:
+            parts.append(float(np.sqrt(self.step.eta)) * p)
+        return np.concatenate(parts)
+
+    def _unpacked(self, packed: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The inverse."""
+        state, size = self.state, self.state.v.size
+        v, f, p = packed[:size].reshape(state.v.shape), state.f, state.p
+        if self.split_loss:
+            f = packed[size : size + f.size].reshape(f.shape) / float(np.sqrt(self.step.kappa))
+        if self.problem.offset:
+            p = packed[len(packed) - p.size :] / float(np.sqrt(self.step.eta))
+        return v, f, p
 
 
-def offset_step(
-    problem: PatternProblem, step: LinearStep, state: Iterate, c: np.ndarray, F: np.ndarray, value: float
-) -> tuple[np.ndarray, np.ndarray, float, float]:
-    """One such step in the output biases: the new biases, predictions, loss, and the squared gradient."""
-    weight = state.rho * step.eta
-    gradient = problem.loss_gradient(F).sum(axis=0) + weight * (c - state.p + state.pi)
-    square = float(gradient @ gradient)
-    length = 1.0 / (len(F) + weight)
-    while length >= 1e-18:
-        moved = c - length * gradient
-        trial = problem.loss_value(F - length * gradient)
-        growth = trial - value
-        growth += 0.5 * weight * float(np.sum((moved - state.p + state.pi) ** 2 - (c - state.p + state.pi) ** 2))
-        if growth <= -0.25 * length * square + 1e-14 * abs(value):
-            return moved, F - length * gradient, trial, square
-        length *= 0.5
-    return c, F, value, square
-
-
-def joint_norm(*arrays: np.ndarray) -> float:
-    """The Euclidean norm of all entries of the arrays together."""
-    return float(np.sqrt(sum(np.vdot(array, array) for array in arrays)))
+def first_iterate(problem: PatternProblem, split_cones: bool, rho: float) -> Iterate:
+    """All zero."""
+    v, s = np.zeros((problem.X.shape[1], problem.columns)), np.zeros((split_cones * len(problem.X), problem.columns))
+    f, p = np.zeros_like(problem.Y), np.zeros(problem.Y.shape[1])
+    return Iterate(v, v, s, s, f, f, p, p, rho)

@@ -24,4 +24,4 @@ def emitted(program: Program, settings: Mapping[str, Any], squared: bool) -> Emi
         "return False",
     )
     call = (f"squared={squared}", *(f"{name}={literal(value)}" for name, value in settings.items()))
-    return pattern_script(program, "ADMM", report, call, solve_pattern_program)
+    return pattern_script(program, "ADMM", report, call, solve_pattern_program, merge_samples=not squared)

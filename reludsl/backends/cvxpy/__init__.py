@@ -7,9 +7,20 @@ import warnings
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from reludsl.backend import Control, Emitted, Outcome, Status
+from reludsl.backend import LIMITS, Control, Emitted, Outcome, Status
 from reludsl.backends.cvxpy.vocabulary import CvxpyVocabulary, cvxpy_namespace, translate_constraint
-from reludsl.ir import Program, Translator, Untranslatable, Variable, infer_sizes, total
+from reludsl.ir import (
+    Expression,
+    FeatureForm,
+    Named,
+    PatternForm,
+    Program,
+    Translator,
+    Untranslatable,
+    Variable,
+    infer_sizes,
+    total,
+)
 from reludsl.ir.assignments import assignments
 from reludsl.ir.builders import Code, Objects, Source
 from reludsl.ir.functions import Elementwise, LogSumExp
@@ -26,14 +37,20 @@ _TOLERANCES: Mapping[str, tuple[str, ...]] = {
     "ECOS": ("abstol", "reltol", "feastol"),
     "OSQP": ("eps_abs", "eps_rel"),
 }
-_TIME_LIMITS: Mapping[str, str] = {"CLARABEL": "time_limit", "SCS": "time_limit_secs", "OSQP": "time_limit"}
+_TIME_LIMITS: Mapping[str, str] = {
+    "CLARABEL": "time_limit",
+    "SCS": "time_limit_secs",
+    "OSQP": "time_limit",
+    "HIGHS": "time_limit",
+}
+_ITERATION_LIMITS: Mapping[str, str] = {"CLARABEL": "max_iter", "SCS": "max_iters", "OSQP": "max_iter"}
+"""Of the solvers that hand over a point when they meet it."""
 
 _EXPONENTIALS = ("exp", "log", "logistic", "entropy")
 _EXPONENTIAL_STEP = 0.9
 """How far Clarabel goes towards the border of exponential cones; with its own 0.99 it can stall there."""
 
 _ENDS: Mapping[str, str] = {
-    "user_limit": "stopped at its limit of time or iterations",
     "optimal_inaccurate": "ended with reduced accuracy",
     "infeasible": "found the program infeasible",
     "infeasible_inaccurate": "found the program infeasible",
@@ -61,6 +78,13 @@ class CvxpyBackend:
             default=None,
             absent="the solver's own",
         ),
+        Option(
+            "max_iterations",
+            NumberType(1, integer=True),
+            "iterations until it stops anyway",
+            default=None,
+            absent="the solver's own",
+        ),
     )
 
     def supports(self, program: Program) -> tuple[str, ...]:
@@ -80,6 +104,8 @@ class CvxpyBackend:
             return (f"CVXPY has no solver `{method.lower()}` here; it has {', '.join(installed).lower()}",)
         if settings["tolerance"] is not None and method not in _TOLERANCES:
             return (f"how `{method.lower()}` takes a tolerance is not known here: leave `tolerance` out",)
+        if settings["max_iterations"] is not None and method not in _ITERATION_LIMITS:
+            return (f"`{method.lower()}` hands over no point at a limit of iterations: leave `max_iterations` out",)
         return ()
 
     def solve(
@@ -90,12 +116,12 @@ class CvxpyBackend:
         from reludsl.backends.cvxpy.clarabel import WatchedClarabel
 
         method = str(settings["method"]).upper()
-        problem, variables = build_problem(program, arrays)
+        problem, variables, predictions = build_problem(program, arrays)
         watched = WatchedClarabel(control.monitor, settings["tolerance"]) if method == "CLARABEL" else None
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # "may be inaccurate" is a status here
-                options = _solver_options(program, method, settings["tolerance"], control.time_limit)
+                options = _solver_options(program, settings, control.time_limit)
                 problem.solve(solver=watched or method, **options)
         except cp.error.SolverError as error:
             return Outcome("failed", None, message=f"{method} failed: {_first_line(error)}")
@@ -112,9 +138,10 @@ class CvxpyBackend:
             problem.solver_stats.num_iters if problem.solver_stats else None,
             history[-1].primal_residual * watched.tolerance if watched and history else None,
             history[-1].dual_residual * watched.tolerance if watched and history else None,
-            "" if stopped or status == "solved" else f"{method} {_ENDS.get(problem.status, problem.status)}",
+            "" if stopped or status == "solved" else f"{method} {_end(problem, settings, control.time_limit)}",
             history,
             float(problem.compilation_time or 0.0),
+            dual=dual_point(program, arrays, predictions),
         )
 
     def emit(self, program: Program, settings: Settings) -> Emitted:
@@ -150,8 +177,12 @@ class CvxpyBackend:
         return Emitted(("numpy", "cvxpy"), (), "\n".join(lines) + "\n", imports=("import cvxpy as cp",))
 
 
-def build_problem(program: Program, arrays: Mapping[str, np.ndarray]) -> tuple[Any, dict[str, Any]]:
-    """The program as a `cvxpy.Problem`, and its variables by name."""
+def build_problem(program: Program, arrays: Mapping[str, np.ndarray]) -> tuple[Any, dict[str, Any], Any]:
+    """The program as a `cvxpy.Problem`, its variables by name, and the constraint that holds its predictions.
+
+    The predictions of a pattern or feature program are a variable of their own: the multiplier of the constraint that
+    says what they are is a dual point. Of other programs the constraint is None.
+    """
     import cvxpy as cp
 
     values: dict[str, Any] = {name: array.astype(float) for name, array in arrays.items()}
@@ -160,10 +191,51 @@ def build_problem(program: Program, arrays: Mapping[str, np.ndarray]) -> tuple[A
         variable.name: cp.Variable(tuple(dim.evaluate(sizes) for dim in variable.shape), symmetric=variable.symmetric)
         for variable in program.variables
     }
-    build = Objects(cvxpy_namespace(), {**values, **variables}, sizes)
+    form = PatternForm.of(program) or FeatureForm.of(program)
+    build = _Splitting(cvxpy_namespace(), {**values, **variables}, sizes, None if form is None else form.prediction)
     translate: Translator[Any] = Translator(CvxpyVocabulary(), build)
     constraints = [translate_constraint(constraint, translate, build) for constraint in program.constraints]
-    return cp.Problem(cp.Minimize(translate(total(program))), constraints), variables
+    objective = cp.Minimize(translate(total(program)))
+    predictions = [] if build.constraint is None else [build.constraint]
+    return cp.Problem(objective, [*constraints, *predictions]), variables, build.constraint
+
+
+class _Splitting(Objects):
+    """Carries a translation out, but makes a variable of one named expression, by a constraint."""
+
+    def __init__(
+        self,
+        namespace: Mapping[str, Any],
+        values: Mapping[str, Any],
+        sizes: Mapping[str, int],
+        split: Expression | None,
+    ) -> None:
+        super().__init__(namespace, values, sizes)
+        self._split = split.name if isinstance(split, Named) else None
+        self.constraint: Any = None
+
+    def let(self, name: str, value: Any) -> Any:
+        if name != self._split:
+            return super().let(name, value)
+        variable = self.call("cp.Variable", value.shape)
+        self.constraint = variable == value
+        return variable
+
+
+def dual_point(program: Program, arrays: Mapping[str, np.ndarray], predictions: Any) -> np.ndarray | None:
+    """Minus a subgradient of the sum of the losses at the predictions (n, c), None where the solver has none.
+
+    The Lagrangian is L(f) + zᵀ(f - what it is): stationary in f for z = -∇L(f).
+    """
+    import numpy as np
+
+    form = PatternForm.of(program) or FeatureForm.of(program)
+    if form is None or predictions is None or predictions.dual_value is None:
+        return None
+    z = np.asarray(predictions.dual_value, dtype=float)
+    weights = arrays.get("omega")
+    scale = 1.0 if not form.mean else float(len(z) if weights is None else weights.sum())
+    return scale * z.reshape(len(z), -1)
 
 
 def _sizes(program: Program) -> list[tuple[str, str]]:
@@ -191,18 +263,32 @@ def _variable_text(variable: Variable) -> str:
 
 def _solve_arguments(program: Program, settings: Settings) -> str:
     method = str(settings["method"]).upper()
-    options = _solver_options(program, method, settings["tolerance"], None)
+    options = _solver_options(program, settings, None)
     return ", ".join([f"solver={literal(method)}", *(f"{name}={literal(value)}" for name, value in options.items())])
 
 
-def _solver_options(
-    program: Program, method: str, tolerance: float | None, time_limit: float | None
-) -> dict[str, float]:
+def _end(problem: Any, settings: Settings, time_limit: float | None) -> str:
+    """How a solve ended that did not meet its tolerance: which limit it met, as far as CVXPY tells."""
+    status, told = problem.status, problem.solver_stats
+    if status in ("user_limit", "optimal_inaccurate"):
+        if time_limit is not None and (told.solve_time or 0.0) >= time_limit:
+            return LIMITS["time limit"]
+        iterations = settings["max_iterations"]
+        if status == "user_limit" or (iterations is not None and (told.num_iters or 0) >= iterations):
+            return LIMITS["iteration limit"]
+    return _ENDS.get(status, str(status))
+
+
+def _solver_options(program: Program, settings: Settings, time_limit: float | None) -> dict[str, float]:
+    method = str(settings["method"]).upper()
+    tolerance, iterations = settings["tolerance"], settings["max_iterations"]
     options: dict[str, float] = {}
     if method == "CLARABEL" and _has_exponential_cones(program):
         options["max_step_fraction"] = _EXPONENTIAL_STEP
     if tolerance is not None:
         options |= dict.fromkeys(_TOLERANCES[method], tolerance)
+    if iterations is not None and method in _ITERATION_LIMITS:
+        options[_ITERATION_LIMITS[method]] = iterations
     if time_limit is not None and method in _TIME_LIMITS:
         options[_TIME_LIMITS[method]] = time_limit
     return options

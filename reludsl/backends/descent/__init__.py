@@ -7,7 +7,7 @@ from functools import partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from reludsl.backend import Control, Emitted, Outcome, Progress, Status
+from reludsl.backend import LIMITS, Control, Emitted, Outcome, Progress, Status
 from reludsl.ir import Program, TrainingForm
 from reludsl.options import Choice, ChoiceType, NumberType, Option, Selected, Settings
 
@@ -203,11 +203,10 @@ def _status(status: str) -> Status:
 
 
 _ENDS: Mapping[str, str] = {
+    **LIMITS,
     "solved": "met the tolerance",
-    "iteration limit": "reached its limit of iterations",
     "stalled": "ended where no step along its gradient went down, as at a kink",
     "diverged": "diverged: a smaller step size may help",
-    "time limit": "reached the time limit",
     "interrupted": "was interrupted",
 }
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from reludsl.backend import Control, Emitted, Outcome, Progress, Status
+from reludsl.backend import LIMITS, Control, Emitted, Outcome, Progress, Status
 from reludsl.backends.pattern_script import pattern_script
 from reludsl.ir import FeatureForm, PatternForm, Program
 from reludsl.literals import literal
@@ -16,10 +17,11 @@ if TYPE_CHECKING:
     import numpy as np
 
     from reludsl.backends.newton.kernel import NewtonIterate, NewtonState
+    from reludsl.presolve import Presolved
 
 
 class NewtonBackend:
-    """The dual augmented Lagrangian of `kernel.py`, for every loss with a proximal operator."""
+    """The dual augmented Lagrangian of `kernel.py`, for every loss."""
 
     name = "newton"
     summary = "an augmented Lagrangian with semismooth Newton steps, our own: pattern and feature programs"
@@ -27,7 +29,7 @@ class NewtonBackend:
     details = (
         "Works on the columns that matter, keeps them in their cones by exact projections, and ends when the relative "
         "duality gap over all columns is within the tolerance: the answer is feasible and comes with its bound. It "
-        "takes every loss with a proximal operator, group norms and ridges, output biases, and neurons with or without "
+        "takes every loss, group norms and ridges, output biases, and neurons with or without "
         "cones."
     )
     options = (
@@ -40,8 +42,6 @@ class NewtonBackend:
         if form is None:
             return ("it takes pattern and feature programs only",)
         reasons = []
-        if not form.loss.has_prox:
-            reasons.append("it needs the proximal operator of the loss, which a custom loss does not state")
         penalty = form.penalty
         if isinstance(form, FeatureForm):
             if not penalty.l1:
@@ -63,16 +63,19 @@ class NewtonBackend:
     ) -> Outcome:
         from reludsl.backends.newton.kernel import solve_by_newton  # NumPy only to solve something
         from reludsl.ir.pattern_problem import as_point, pattern_problem
+        from reludsl.presolve import presolve
 
         problem = pattern_problem(program, arrays)
         assert problem is not None, "supports() is asked first"
         tolerance = settings["tolerance"]
+        start = control.start if isinstance(control.start, _Start) and control.start.presolved.fits(problem) else None
+        presolved = presolve(problem) if start is None else start.presolved.again(problem)
         result = solve_by_newton(
-            problem,
+            presolved.problem,
             tolerance=tolerance,
             max_iterations=settings["max_iterations"],
             time_limit=float("inf") if control.time_limit is None else control.time_limit,
-            start=control.start.iterate if isinstance(control.start, _Start) else None,
+            start=None if start is None else start.iterate,
             monitor=lambda state: control.monitor(_progress(state, problem.scale, tolerance)),
         )
         status: Status = (
@@ -80,12 +83,14 @@ class NewtonBackend:
         )
         return Outcome(
             status,
-            as_point(program, result.columns, result.offset),
+            as_point(program, presolved.columns(result.columns), result.offset),
             result.history[-1].iteration,
-            message=result.status if status == "limit" else "",
+            message=_ENDS[result.status] if status == "limit" else "",
             history=tuple(_progress(state, problem.scale, tolerance) for state in result.history),
-            start=_Start(result.iterate),
-            dual=result.dual,
+            start=_Start(presolved, result.iterate),
+            dual=presolved.dual(result.dual),
+            # Places of rows are the certificate's own only where nothing was left out.
+            supports=result.supports if presolved.whole else None,
         )
 
     def emit(self, program: Program, settings: Settings) -> Emitted:
@@ -103,8 +108,9 @@ class NewtonBackend:
 
 @dataclass(frozen=True, eq=False)
 class _Start:
-    """The iterate of a solve. A line through two of them leaves the cones, so it is never extended."""
+    """What was presolved, and the iterate. A line through two iterates leaves the cones, so it is never extended."""
 
+    presolved: Presolved
     iterate: NewtonIterate
 
     def beyond(self, earlier: object, factor: float) -> _Start:
@@ -112,4 +118,9 @@ class _Start:
 
 
 def _progress(state: NewtonState, scale: float, tolerance: float) -> Progress:
-    return Progress(state.iteration, state.objective / scale, 0.0, max(state.gap, 0.0) / tolerance, state.seconds)
+    bound = state.bound / scale if math.isfinite(state.bound) else None
+    gap = max(state.gap, 0.0) / tolerance
+    return Progress(state.iteration, state.objective / scale, 0.0, gap, state.seconds, bound, state.active)
+
+
+_ENDS: Mapping[str, str] = {**LIMITS, "stalled": "ended where neither its network nor its bound could be improved"}

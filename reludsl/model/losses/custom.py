@@ -94,8 +94,9 @@ KIND = loss_kind(
         "added.\n\n"
         "It is accepted when the rules of disciplined convex programming prove it convex in `f` (Grant, Boyd, Ye "
         "2006); otherwise C242 points at the part that has no proof, and says how to write it. Where the expression "
-        "has no finite value, as a logarithm of a negative number, the loss is infinite. No lower bound on the optimum "
-        "is computed for it, and methods that need a proximal operator do not take it."
+        "has no finite value, as a logarithm of a negative number, the loss is infinite. Every backend takes it: the "
+        "proximal operator and the conjugate, and with it the lower bound on the optimum, are searched for, entry by "
+        "entry."
     ),
     example="loss custom { expression = max(0, 1 - y * f) + 0.1 * square(f - y), reduction = mean }",
 )

@@ -69,6 +69,19 @@ class Logistic(ScalarFunction):
         return True
 
     @property
+    def legendre(self) -> bool:
+        return True
+
+    def inverse_derivative(self, s: Array) -> Array:
+        xp = array_functions(s)
+        s = xp.clip(s, -1.0 + 1e-16, -1e-300)
+        return xp.log1p(s) - xp.log(-s)  # type: ignore[no-any-return]
+
+    def second_derivative(self, t: Array) -> Array:
+        slope = self.derivative(t)
+        return -slope * (1.0 + slope)
+
+    @property
     def nonincreasing(self) -> bool:
         return True
 

@@ -1,0 +1,1 @@
+"""Measurements of reludsl's solvers against those of others, on fixed problems: `python -m benchmarks --help`."""

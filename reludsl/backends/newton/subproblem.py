@@ -1,0 +1,410 @@
+"""One outer step of the augmented Lagrangian: ψ and its derivatives on a working set of columns.
+
+    ψ(z) = sup_s [−⟨z, s⟩ − L(s) − ‖s − s_k‖² / (2τ)] + sup_x [⟨z, F x⟩ − p(x) − ‖x − x_k‖² / (2σ)]
+
+whose suprema are attained at s* = prox_{τL}(s_k − τz) and x* = prox_{σp}(x_k + σFᵀz), so that ∇ψ = F x* − s*. Where L
+is of Legendre type the first term does without a proximal one, τ = ∞: it is L*(−z), and s* has the gradient −z. Every
+column needs its projection onto its cone, whose Jacobian is the projection N onto the span that the support leaves:
+with p̂ the direction of the projection and t = σ·group / its length, J_x = p̂p̂ᵀ + (1 − t)(N − p̂p̂ᵀ). Plain NumPy and
+SciPy: the classes stand word for word in generated code.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import cho_factor, cho_solve
+
+from reludsl.cones.projection import ConeProjector, Supports
+from reludsl.ir.pattern_problem import PatternProblem
+
+
+@dataclass
+class Step:
+    """What the maps give at a z: active columns, their projections and values, the offset, fits, ψ and its gradient."""
+
+    active: np.ndarray
+    projections: np.ndarray
+    lengths: np.ndarray
+    values: np.ndarray
+    offset: np.ndarray
+    offset_slopes: np.ndarray
+    fit: np.ndarray
+    target: np.ndarray
+    residual: np.ndarray
+    psi: float
+
+
+class Columns:
+    """Columns of a problem as rows of arrays: which pattern, output and sign each has, and products with them."""
+
+    def __init__(self, problem: PatternProblem, chosen: np.ndarray) -> None:
+        patterns, outputs = problem.gates.shape[1], problem.Y.shape[1]
+        self.problem, self.chosen = problem, chosen
+        self.patterns = chosen % patterns
+        self.outputs = chosen // patterns % outputs
+        self.signs = np.where(chosen // (patterns * outputs) == 0, 1.0, -1.0)
+        self.gates = np.ascontiguousarray(problem.gates.T[self.patterns]) * self.signs[:, None]
+
+    def adjoint(self, z: np.ndarray) -> np.ndarray:
+        """F^T z, a column a row (m, d)."""
+        weighted = self.gates * (z[:, 0] if z.shape[1] == 1 else z.T[self.outputs])
+        return np.asarray(weighted @ self.problem.X)
+
+    def fit(self, active: np.ndarray, values: np.ndarray) -> np.ndarray:
+        """The predictions (n, c) of some of the columns with these values."""
+        parts = (values @ self.problem.X.T) * self.gates[active]
+        total = np.zeros_like(self.problem.Y)
+        for output in range(total.shape[1]):
+            total[:, output] = parts[self.outputs[active] == output].sum(axis=0)
+        return total
+
+
+class ProximalLoss:
+    """The first term of ψ with a proximal one around s (n, c), for any loss with a proximal operator."""
+
+    def __init__(self, problem: PatternProblem, s: np.ndarray, tau: float) -> None:
+        self.problem, self.s, self.tau = problem, s, tau
+
+    def reached(self, z: np.ndarray) -> tuple[np.ndarray, float]:
+        """s* (n, c) and the value of the term."""
+        target = self.problem.loss_prox(self.s - self.tau * z, self.tau)
+        far = float(np.sum((target - self.s) ** 2))
+        return target, -float(np.vdot(z, target)) - self.problem.loss_value(target) - far / (2 * self.tau)
+
+    def residual(self, z: np.ndarray, fit: np.ndarray, target: np.ndarray) -> np.ndarray:
+        """The gradient of ψ."""
+        return np.asarray(fit - target)
+
+    def weights(self, z: np.ndarray, target: np.ndarray, residual: np.ndarray) -> np.ndarray:
+        """The inverse of the term's generalized Hessian (τ J_s)^{-1}, made definite: (n, c), or (n, c, c)."""
+        n, outputs = z.shape
+        ridge = max(1e-7, min(0.1, 0.01 * float(np.linalg.norm(residual)) / np.sqrt(n)))
+        J = self.problem.loss_prox_jacobian(self.s - self.tau * z, self.tau)
+        if J.ndim == 3:
+            return np.asarray(np.linalg.inv(J + ridge * np.eye(outputs)) / self.tau)
+        return np.asarray(1.0 / (self.tau * (J + ridge)))
+
+    def size(self, z: np.ndarray, target: np.ndarray, residual: np.ndarray) -> float:
+        """How long a residual is, in the units of s."""
+        return float(np.linalg.norm(residual))
+
+    def moved(self, target: np.ndarray, squares: float) -> float:
+        """How far s* and, by its squares over σ, x* have moved, in the units of s."""
+        return float(np.sqrt(self.tau * squares + np.sum((target - self.s) ** 2)))
+
+    def room(self, z: np.ndarray, direction: np.ndarray) -> float:
+        """The longest step along a direction: z may be anywhere."""
+        return 1.0
+
+    def dual(self, z: np.ndarray, fit: np.ndarray, target: np.ndarray) -> np.ndarray:
+        """A dual point: minus a subgradient of the loss at s*."""
+        return np.asarray(z + (target - self.s) / self.tau)
+
+
+class LegendreLoss:
+    """The first term of ψ for losses of Legendre type: L*(−z), which keeps z inside of its domain."""
+
+    def __init__(self, problem: PatternProblem) -> None:
+        self.problem = problem
+
+    def reached(self, z: np.ndarray) -> tuple[np.ndarray, float]:
+        """s* (n, c) and the value of the term."""
+        return self.problem.loss_fit(z), self.problem.conjugate_value(-z)
+
+    def residual(self, z: np.ndarray, fit: np.ndarray, target: np.ndarray) -> np.ndarray:
+        """The gradient of ψ, without what never changes the loss: that would only bring cancellation."""
+        residual, omega = fit - target, self.problem.weights
+        if omega is not None:
+            residual = np.where(omega[:, None] > 0, residual, 0.0)
+        if self.problem.loss.one_hot:
+            share = z if omega is None else z / np.where(omega > 0, omega, 1.0)[:, None]
+            residual = residual - np.sum((self.problem.Y - share) * residual, axis=1, keepdims=True)
+        return np.asarray(residual)
+
+    def weights(self, z: np.ndarray, target: np.ndarray, residual: np.ndarray) -> np.ndarray:
+        """The inverse of the term's Hessian: that of the loss at s*, (n, c) or (n, c, c)."""
+        return self.problem.loss_hessian(target)
+
+    def size(self, z: np.ndarray, target: np.ndarray, residual: np.ndarray) -> float:
+        """How long a residual is, in the norm that the Hessian gives it."""
+        V = self.weights(z, target, residual)
+        image = V * residual if V.ndim == 2 else np.einsum("nab,nb->na", V, residual)
+        return float(np.sqrt(max(float(np.vdot(residual, image)), 0.0)))
+
+    def moved(self, target: np.ndarray, squares: float) -> float:
+        """How far x* has moved, by its squares over σ."""
+        return float(np.sqrt(squares))
+
+    def room(self, z: np.ndarray, direction: np.ndarray) -> float:
+        """The longest step along a direction that stays well inside of the domain."""
+        return min(1.0, 0.95 * self.problem.room(z, direction))
+
+    def dual(self, z: np.ndarray, fit: np.ndarray, target: np.ndarray) -> np.ndarray:
+        """A dual point: minus the gradient of the loss at the fit."""
+        return -self.problem.loss_gradient(fit)
+
+
+class Subproblem:
+    """One outer step on some of the columns: ψ around the point x, c with the step σ and a loss term, its derivatives.
+
+    `supports` are a start for the projections and hold, after every evaluation, the supports at that z.
+    """
+
+    expected_products = 100  # of conjugate gradients, when it is decided whether to factor a system
+
+    def __init__(
+        self,
+        columns: Columns,
+        projector: ConeProjector | None,
+        supports: Supports,
+        x: np.ndarray,
+        c: np.ndarray,
+        sigma: float,
+        loss: ProximalLoss | LegendreLoss,
+    ) -> None:
+        self.columns, self.problem, self.projector, self.supports = columns, columns.problem, projector, supports
+        self.x, self.c, self.sigma, self.loss = x, c, sigma, loss
+
+    def at(self, z: np.ndarray) -> Step:
+        """x*, s*, and ψ at z."""
+        problem, sigma = self.problem, self.sigma
+        V = self.x + sigma * self.columns.adjoint(z)
+        cost = sigma * problem.group
+        lengths = np.linalg.norm(V, axis=1)
+        long = np.flatnonzero(lengths > cost)
+        U, lengths = V[long], lengths[long]
+        if self.projector is not None and len(long):
+            part = self.supports.of(long)
+            U, lengths = self.projector.project(U, self.columns.patterns[long], part, cost)
+            self.supports.put(long, part)
+        kept = lengths > cost * (1 + 1e-12)
+        active, U, lengths = long[kept], U[kept], lengths[kept]
+        ridge = 1.0 + sigma * problem.l2
+        values = (1.0 - cost / lengths)[:, None] * U / ridge
+        fit = self.columns.fit(active, values)
+        psi = ridge * float(np.sum(values**2)) / (2 * sigma)
+        offset, slopes = self.c, np.zeros_like(self.c)
+        if problem.offset:
+            moved = self.c + sigma * z.sum(axis=0)
+            offset = problem.offset_prox(moved, sigma)
+            slopes = (np.abs(moved) > sigma * problem.offset_l1) / (1.0 + sigma * problem.offset_l2)
+            fit = fit + offset
+            penalties = problem.offset_l1 * np.abs(offset).sum() + 0.5 * problem.offset_l2 * np.sum(offset**2)
+            psi += float(offset @ (moved - self.c) / sigma - penalties - np.sum((offset - self.c) ** 2) / (2 * sigma))
+        target, value = self.loss.reached(z)
+        residual = self.loss.residual(z, fit, target)
+        return Step(active, U, lengths, values, offset, slopes, fit, target, residual, psi + value)
+
+    def moved(self, step: Step) -> float:
+        """How far the step leads from x, c and s, in the units of the residuals' sizes."""
+        values = self.values(step)
+        squares = float(np.sum((values - self.x) ** 2) + np.sum((step.offset - self.c) ** 2))
+        return self.loss.moved(step.target, squares / self.sigma)
+
+    def values(self, step: Step) -> np.ndarray:
+        """The values of all columns, most of them zero."""
+        values = np.zeros_like(self.x)
+        values[step.active] = step.values
+        return values
+
+    def search(self, z: np.ndarray, step: Step, direction: np.ndarray) -> tuple[np.ndarray, Step] | None:
+        """The next z on the way, with halved lengths (Armijo), and its step; None where no length helps."""
+        slope = float(np.vdot(step.residual, direction))
+        length = self.loss.room(z, direction)
+        for _ in range(30):
+            trial = z + length * direction
+            reached = self.at(trial)
+            if reached.psi <= step.psi + 1e-4 * length * slope + 1e-13 * (1.0 + abs(step.psi)):
+                return trial, reached
+            length *= 0.5
+        return None
+
+    def direction(self, z: np.ndarray, step: Step) -> np.ndarray:
+        """−(V^{-1} + σ F J_x F^T)^{-1} residual, V^{-1} the Hessian of the loss term and J_x the Jacobian of x*.
+
+        The system is taken in the coordinates of the active columns where they are fewer than the samples, otherwise in
+        those of the samples.
+        """
+        residual = step.residual
+        n, outputs = residual.shape
+        V = self.loss.weights(z, step.target, residual)
+        if V.ndim == 3:
+            return self._joint(step, V, residual)
+        accuracy = self.loss.size(z, step.target, residual) / np.sqrt(n)
+        out = np.empty_like(residual)
+        for a in range(outputs):
+            places = np.flatnonzero(self.columns.outputs[step.active] == a)
+            out[:, a] = self._separate(step, places, a, V[:, a], residual[:, a], accuracy)
+        return out
+
+    def _separate(
+        self, step: Step, places: np.ndarray, output: int, V: np.ndarray, residual: np.ndarray, accuracy: float
+    ) -> np.ndarray:
+        """The direction of one output, where V is diagonal."""
+        n = len(residual)
+        ranks = self._ranks(step)[places]
+        rows = int(ranks.sum()) + 1
+        root = np.sqrt(V)
+        right = root * residual
+        simplicial = self.projector is not None and self.projector.gram is not None
+        if rows <= n and not simplicial:
+            B = np.concatenate([self._rows(step, places, ranks), *self._offset_row(step, output)]) * root
+            system = B @ B.T
+            system[range(len(B)), range(len(B))] += 1.0
+            solution = cho_solve(cho_factor(system, check_finite=False), B @ right, check_finite=False)
+            return np.asarray(root * (solution @ B - right))
+        work = self.expected_products * len(places) * 2 * (n + self.supports.rows.shape[1]) * self.x.shape[1]
+        if not simplicial and V.max() <= 10.0 * V.min() and work < rows * n * n:
+            return self._iterated(step, places, output, V, residual, accuracy)
+        if self.projector is None:
+            system = self._gram(step, places)
+        elif simplicial:
+            system = self._kernel(step, places)
+        else:
+            B = self._rows(step, places, ranks)
+            system = B.T @ B
+        for row in self._offset_row(step, output):
+            system += np.outer(row, row)
+        system *= root[:, None] * root
+        system[range(n), range(n)] += 1.0
+        return np.asarray(-root * cho_solve(cho_factor(system, check_finite=False), right, check_finite=False))
+
+    def _joint(self, step: Step, V: np.ndarray, residual: np.ndarray) -> np.ndarray:
+        """The direction where V (n, c, c) couples the outputs: V − V Bᵀ (I + B V Bᵀ)^{-1} B V, times −residual."""
+        outputs = residual.shape[1]
+        VG = np.einsum("nab,nb->na", V, residual)
+        ranks, parts = self._ranks(step), []
+        for a in range(outputs):
+            places = np.flatnonzero(self.columns.outputs[step.active] == a)
+            parts.append(np.concatenate([self._rows(step, places, ranks[places]), *self._offset_row(step, a)]))
+        ends = np.cumsum([0, *(len(part) for part in parts)])
+        system, right = np.eye(ends[-1]), np.empty(ends[-1])
+        for a in range(outputs):
+            right[ends[a] : ends[a + 1]] = parts[a] @ VG[:, a]
+            for b in range(a + 1):
+                block = (parts[a] * V[:, a, b]) @ parts[b].T
+                system[ends[a] : ends[a + 1], ends[b] : ends[b + 1]] += block
+                if a != b:
+                    system[ends[b] : ends[b + 1], ends[a] : ends[a + 1]] += block.T
+        solution = cho_solve(cho_factor(system, check_finite=False), right, check_finite=False) if len(right) else right
+        back = np.column_stack([solution[ends[a] : ends[a + 1]] @ parts[a] for a in range(outputs)])
+        return np.asarray(np.einsum("nab,nb->na", V, back) - VG)
+
+    def _ranks(self, step: Step) -> np.ndarray:
+        """The dimension that the support leaves to each active column."""
+        used = self.supports.used[step.active].sum(axis=1)
+        return np.asarray(np.maximum(self.x.shape[1] - used, 1))
+
+    def _shares(self, step: Step) -> np.ndarray:
+        """1 − t of the active columns: what J_x keeps across the direction of a column."""
+        return np.asarray(np.maximum(1.0 - self.sigma * self.problem.group / step.lengths, 0.0))
+
+    def _across(self, step: Step, places: np.ndarray, Z: np.ndarray) -> np.ndarray:
+        """(N − p̂p̂ᵀ) Z for stacked Z (m, d, k), of some of the active columns."""
+        directions = step.projections[places] / step.lengths[places, None]
+        if self.projector is not None and self.supports.used.any():
+            part = self.supports.of(step.active[places])
+            A, B = self.projector.rows_and_inverses(self.columns.patterns[step.active[places]], part)
+            Z = Z - A.transpose(0, 2, 1) @ (B @ Z)
+        return np.asarray(Z - directions[:, :, None] * (directions[:, None, :] @ Z))
+
+    def _rows(self, step: Step, places: np.ndarray, ranks: np.ndarray) -> np.ndarray:
+        """B (r, n) with B^T B = σ F J_x F^T, of some of the active columns: a row for each direction left to them."""
+        sigma, X = self.sigma, self.problem.X
+        shrink, shares = np.sqrt(sigma / (1.0 + sigma * self.problem.l2)), self._shares(step)
+        roots = np.zeros((int(ranks.sum()), X.shape[1]))
+        starts = np.cumsum(ranks) - ranks
+        roots[starts] = step.projections[places] / step.lengths[places, None]
+        mixed = np.random.default_rng(0).standard_normal((X.shape[1], int(ranks.max(initial=1))))
+        for rank in np.unique(ranks[ranks > 1]):
+            mine = np.flatnonzero(ranks == rank)
+            # As many random directions as there is room for span it; twice, so that they are orthogonal to the rest.
+            Z = np.broadcast_to(mixed[:, : rank - 1], (len(mine), X.shape[1], rank - 1))
+            Z = np.linalg.qr(self._across(step, places[mine], Z))[0]
+            Z = np.linalg.qr(self._across(step, places[mine], Z))[0]
+            Z = Z * np.sqrt(shares[places[mine]])[:, None, None]
+            where = starts[mine][:, None] + np.arange(1, rank)
+            roots[where] = Z.transpose(0, 2, 1)
+        gates = np.repeat(self.columns.gates[step.active[places]], ranks, axis=0)
+        return np.asarray(shrink * (roots @ X.T) * gates)
+
+    def _offset_row(self, step: Step, output: int) -> list[np.ndarray]:
+        """The row of B that belongs to an output bias which moves."""
+        if step.offset_slopes[output] <= 0:
+            return []
+        return [np.full((1, len(self.problem.X)), np.sqrt(self.sigma * step.offset_slopes[output]))]
+
+    def _gram(self, step: Step, places: np.ndarray) -> np.ndarray:
+        """B^T B (n, n) without B where there are no cones: σ ((X X^T) ∘ (G^T diag(1 − t) G) + T^T T).
+
+        G are the gates of the active columns, T has the rows √t F p̂.
+        """
+        problem = self.problem
+        gates, shares = self.columns.gates[step.active[places]], self._shares(step)[places]
+        directions = step.projections[places] / step.lengths[places, None]
+        T = np.sqrt(1.0 - shares)[:, None] * (directions @ problem.X.T) * gates
+        scale = self.sigma / (1.0 + self.sigma * problem.l2)
+        return np.asarray(scale * ((problem.X @ problem.X.T) * ((gates.T * shares) @ gates) + T.T @ T))
+
+    def _kernel(self, step: Step, places: np.ndarray) -> np.ndarray:
+        """B^T B (n, n) without B where cones are simplicial: σ Σ_i g_i g_iᵀ ∘ X J_i X^T, g_i the gates of a column."""
+        assert self.projector is not None
+        n = len(self.problem.X)
+        scale, shares = self.sigma / (1.0 + self.sigma * self.problem.l2), self._shares(step)
+        system, inner = np.zeros((n, n)), np.ix_(self.projector.places, self.projector.places)
+        for place in places:
+            column = step.active[place]
+            gates = self.columns.gates[column]
+            along = gates * (self.problem.X @ (step.projections[place] / step.lengths[place]))
+            left = self.projector.kernel_left(self.supports.rows[column][self.supports.used[column]])
+            seen = gates[self.projector.places]
+            system[inner] += shares[place] * left * seen[:, None] * seen
+            system += (1.0 - shares[place]) * np.outer(along, along)
+        return np.asarray(scale * system)
+
+    def _iterated(
+        self, step: Step, places: np.ndarray, output: int, V: np.ndarray, residual: np.ndarray, accuracy: float
+    ) -> np.ndarray:
+        """The direction by conjugate gradients with a diagonal preconditioner: few products where V varies little."""
+        problem, X = self.problem, self.problem.X
+        gates, shares = self.columns.gates[step.active[places]], self._shares(step)[places]
+        directions = step.projections[places] / step.lengths[places, None]
+        scale = self.sigma / (1.0 + self.sigma * problem.l2)
+        offset_rows = self._offset_row(step, output)
+        root = np.sqrt(V)
+        A = B = None
+        if self.projector is not None:
+            part = self.supports.of(step.active[places])
+            A, B = self.projector.rows_and_inverses(self.columns.patterns[step.active[places]], part)
+
+        def applied(v: np.ndarray) -> np.ndarray:
+            H = (gates * (root * v)) @ X
+            along = np.einsum("md,md->m", directions, H)
+            if A is not None and B is not None:
+                H = H - (np.asarray(B @ H[:, :, None]).transpose(0, 2, 1) @ A)[:, 0]
+            H = shares[:, None] * H + ((1.0 - shares) * along)[:, None] * directions
+            out = scale * ((H @ X.T) * gates).sum(axis=0)
+            for row in offset_rows:
+                out += row[0] * float(row[0] @ (root * v))
+            return np.asarray(v + root * out)
+
+        free = self._ranks(step)[places] / X.shape[1]
+        diagonal = 1.0 + scale * V * np.einsum("nd,nd->n", X, X) * ((gates**2).T @ (shares * free))
+        right = root * residual
+        solution, remaining = np.zeros_like(right), right.copy()
+        goal = max(1e-8, min(1e-2, 0.1 * accuracy)) * float(np.linalg.norm(right))
+        conjugate = remaining / diagonal
+        height = float(remaining @ conjugate)
+        for _ in range(500):
+            image = applied(conjugate)
+            length = height / float(conjugate @ image)
+            solution += length * conjugate
+            remaining -= length * image
+            if np.linalg.norm(remaining) <= goal:
+                break
+            preconditioned = remaining / diagonal
+            height, before = float(remaining @ preconditioned), height
+            conjugate = preconditioned + height / before * conjugate
+        return np.asarray(-root * solution)
