@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final, TypeAlias
+from typing import Any, ClassVar, Final, TypeAlias
 
 from reludsl.ir.derivative import derivative
 from reludsl.ir.dims import sizes
@@ -47,6 +47,8 @@ class CustomLoss(SampleLoss):
     """
 
     definition: Expression
+
+    steep: ClassVar[bool] = True
 
     def expression(self, predictions: Expression, targets: Expression, span: Span | None = None) -> Expression:
         losses = substitute(self.definition, {"f": predictions, "y": targets})

@@ -29,6 +29,8 @@ class SampleLoss(ABC):
 
     one_hot: ClassVar[bool] = False
     """Whether classes are rows of 0 and 1 for it; otherwise they are rows of -1 and +1."""
+    steep: ClassVar[bool] = False
+    """Whether slopes and curvature may both grow without end, as those of an exponential: solvers begin with care."""
 
     @abstractmethod
     def expression(self, predictions: Expression, targets: Expression, span: Span | None = None) -> Expression:

@@ -20,6 +20,7 @@ from reludsl.ir.scalar import ScalarFunction
 _SCALAR = ("value", "derivative", "conjugate", "conjugate_domain", "prox", "prox_derivative", "smooth", "legendre")
 _SAMPLE = (
     "one_hot",
+    "steep",
     "value",
     "probabilities",
     "gradient",
@@ -91,6 +92,7 @@ class {type(loss).__name__}:
     one_hot = {loss.one_hot}
     smooth = {loss.smooth}
     legendre = False
+    steep = {loss.steep}
 
 {body}'''
     searched = (getattr(search, name) for name in _SEARCHED.values())

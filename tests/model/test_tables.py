@@ -163,7 +163,9 @@ def test_a_table_is_read_once() -> None:
     assert table.take(np.array([1])).arrays["X"].tolist() == [[0, 1]]
 
 
-@pytest.mark.parametrize("data", [None, 3, np.eye(3), [1, 2], (np.eye(2),), object()], ids=lambda data: type(data).__name__)
+@pytest.mark.parametrize(
+    "data", [None, 3, np.eye(3), [1, 2], (np.eye(2),), object()], ids=lambda data: type(data).__name__
+)
 def test_what_is_no_data(data: Any) -> None:
     with pytest.raises(Mistakes) as told:
         bound(spec(), data)

@@ -122,10 +122,10 @@ class NewtonSolve:
                 s = problem.loss_prox(s, 1.0)
                 gradient = problem.loss_gradient(s)
             start = NewtonIterate(x, c, -gradient, s, supports)
-            self.sigma, self.tau = 1.0, 100.0
+            self.sigma, self.tau = 1.0, 10.0 if problem.loss.steep else 100.0
         else:
             start = NewtonIterate(start.x.copy(), start.c, start.z, start.s, start.supports.of(np.arange(len(start.x))))
-            self.sigma, self.tau = 10.0, 100.0
+            self.sigma, self.tau = 10.0, 10.0 if problem.loss.steep else 100.0
         self.iterate = start
         self.bound, self.dual = -np.inf, np.zeros((n, outputs))
         self.history: list[NewtonState] = []
@@ -258,6 +258,9 @@ class NewtonSolve:
                 consistent = bool(np.isfinite(losses)) and losses - problem.loss_value(step.target) <= allowed
                 if self._settled(inner > 0, size <= max(tight, floor), consistent or size <= floor):
                     break
+                lost = inner >= 10 and total > 100.0 * ceiling
+                if lost:
+                    break
                 better = around.search(z, step, around.direction(z, step))
                 self.iterations += 1
                 if better is None or self._exhausted():
@@ -265,7 +268,7 @@ class NewtonSolve:
                 z, step = better
             values = around.values(step)
             objective = problem.loss_value(step.fit) + problem.penalty_value(values.T, step.offset)
-            if inner == 49 and objective > ceiling and not self._exhausted():
+            if (lost or (inner == 49 and objective > ceiling)) and not self._exhausted():
                 # Too far for Newton's method: the same step again, shorter, and from where it began.
                 z, self.sigma, self.tau = begun, 0.1 * self.sigma, 0.1 * self.tau
                 continue
