@@ -120,7 +120,7 @@ def test_what_cannot_be_written_is_refused_before_the_work(
 
 @pytest.fixture
 def pyplot() -> Any:
-    matplotlib = pytest.importorskip("matplotlib")
+    matplotlib = pytest.importorskip("matplotlib", reason="the extra `plot` is not installed")
     matplotlib.use("Agg")
     import matplotlib.pyplot
 

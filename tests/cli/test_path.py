@@ -442,7 +442,7 @@ def test_the_report_marks_the_best_row() -> None:
 
 
 def test_plot() -> None:
-    matplotlib = pytest.importorskip("matplotlib")
+    matplotlib = pytest.importorskip("matplotlib", reason="the extra `plot` is not installed")
     matplotlib.use("Agg")
     result = reludsl.path("spec.relu", "data.csv", set={"beta": "geomspace(0.05, 2, 3)"}, holdout=0.25)
     axes = result.plot()

@@ -293,7 +293,7 @@ class NewtonSolve:
         iterate.supports.put(columns.chosen, supports)
 
     def _settled(self, stepped: bool, near: bool, consistent: bool) -> bool:
-        """Whether a subproblem is solved well enough; without any one of these some solves never end.
+        """Whether a subproblem is solved well enough. Without nearness some solves never end, and others take longer.
 
         There was a Newton step; the residual is small against the way that x and s have gone, and no larger than those
         accepted before; and the loss at the fit is hardly more than the loss at s, measured by the gap.
