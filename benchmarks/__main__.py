@@ -81,6 +81,16 @@ def run(
 
 @main.command()
 @_results
+def robust(path: Path) -> None:
+    """Runs the robust programs that the file of results does not have, and prints their table."""
+    from benchmarks.robust import run as run_robust
+    from benchmarks.robust import table
+
+    click.echo(table(run_robust(path, lambda line: click.echo(line, err=True))))
+
+
+@main.command()
+@_results
 @click.option("--page", type=click.Path(path_type=Path, exists=True), default=PAGE, help="the page with the markers")
 def render(path: Path, page: Path) -> None:
     """Writes the tables of a file of results into the page, between its markers."""

@@ -118,7 +118,7 @@ def greatest_strength(loss: str, data: Dataset, patterns: int) -> float:
     """The strength from which on the network without neurons is optimal."""
     compilation: Compilation = compilation_of(spec_of(loss, data, 1.0, patterns))
     bound = compilation.bind(str(data.path))
-    found = zero_strength(compilation.lowered.program, compilation.lowered.bind(bound.train).arrays)
+    found = zero_strength(compilation.lowered.program, compilation.lowered.bind(bound.train, bound.encoding).arrays)
     assert found is not None
     return found.multiple
 

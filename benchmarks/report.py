@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 import polars as pl
 
+from benchmarks import robust
 from benchmarks.results import Record
 from benchmarks.solvers import SOLVERS
 from benchmarks.summary import GAPS, Outcome, Summary
@@ -34,6 +35,7 @@ def report(records: list[Record]) -> str:
         ("Against CVXPY with Clarabel", table(_against(summary, "cvxpy"))),
         ("Against pyscnn, augmented Lagrangian", table(_against(summary, "pyscnn al"))),
         ("Gated networks against pyscnn, R-FISTA", table(_against(summary, "pyscnn rfista"))),
+        ("Robust programs", robust.table([record for record in records if record["what"] == "robust"])),
         ("ADMM: iterations until the gap is met", table(_admm(summary))),
         ("Descent on the non-convex network", table(descent_rows(summary))),
         ("Products, as shares of the fastest matrix product", table(_products(summary))),

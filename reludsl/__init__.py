@@ -6,7 +6,7 @@
     solution.network.save("net.npz")
 
 The verbs are those of the command line: `check`, `explain`, `compile`, `solve`, `path`, `compare`,
-and `load` for saved networks.
+`attack`, and `load` for saved networks.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from reludsl.api import Report, check, compare, compile, explain, load, path, solve
+    from reludsl.api import Report, attack, certify, check, compare, compile, explain, load, path, solve
+    from reludsl.attacks import AttackResult
     from reludsl.comparison import Comparison
     from reludsl.diagnostics import Diagnostic
     from reludsl.mistakes import Mistakes
@@ -23,9 +24,12 @@ if TYPE_CHECKING:
     from reludsl.paths import PathResult
     from reludsl.pipeline import NoSolution
     from reludsl.solution import Solution
+    from reludsl.verification import Certification
 
 # Loaded at their first use: `import reludsl` alone costs nothing.
 _HOMES = {
+    "AttackResult": "attacks",
+    "Certification": "verification",
     "Comparison": "comparison",
     "Diagnostic": "diagnostics",
     "Mistakes": "mistakes",
@@ -34,6 +38,8 @@ _HOMES = {
     "PathResult": "paths",
     "Report": "api",
     "Solution": "solution",
+    "attack": "api",
+    "certify": "api",
     "check": "api",
     "compare": "api",
     "compile": "api",
@@ -44,6 +50,8 @@ _HOMES = {
 }
 
 __all__ = [
+    "AttackResult",
+    "Certification",
     "Comparison",
     "Diagnostic",
     "Mistakes",
@@ -52,6 +60,8 @@ __all__ = [
     "PathResult",
     "Report",
     "Solution",
+    "attack",
+    "certify",
     "check",
     "compare",
     "compile",

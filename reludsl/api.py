@@ -1,4 +1,4 @@
-"""The verbs in Python: check, explain, compile, solve, path, compare, load.
+"""The verbs in Python: check, explain, compile, solve, path, compare, load, attack.
 
 Each takes a path, text, or a parsed spec, and arrays.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,18 +16,24 @@ from reludsl.diagnostics import DataPlace, Diagnostic, has_errors
 from reludsl.files import why_unreadable
 from reludsl.grammar import tree
 from reludsl.mistakes import Mistakes
+from reludsl.model.model import Perturbation
 from reludsl.overrides import read_override
 from reludsl.pipeline import Compilation
 from reludsl.source import Source
 from reludsl.threads import require_threads
 
 if TYPE_CHECKING:
+    import numpy as np
+
+    from reludsl.attacks import AttackResult
     from reludsl.backends import Progress
     from reludsl.comparison import Comparison
     from reludsl.model.model import Model
     from reludsl.network import Network
     from reludsl.paths import PathResult
+    from reludsl.perturbation_sets import PerturbationSet
     from reludsl.solution import Solution
+    from reludsl.verification import Certification
 
 Spec = str | os.PathLike[str] | tree.Spec
 Overrides = Mapping[str, float | str]
@@ -62,7 +69,7 @@ def check(spec: Spec, data: Any = None, *, target: str | None = None, set: Overr
             compilation.backend()
         if data is not None and model is not None:
             bound = compilation.bind(data, target=target)
-            compilation.lowered.bind(bound.train)
+            compilation.lowered.bind(bound.train, bound.encoding)
             diagnostics = (*diagnostics, *bound.warnings)
     except Mistakes as mistakes:
         return Report((*_warnings_so_far(spec, set), *mistakes.diagnostics), None)
@@ -231,6 +238,136 @@ def load(path: str | os.PathLike[str]) -> Network:
     from reludsl.network import Network
 
     return Network.load(path)
+
+
+def attack(
+    network: Network | str | os.PathLike[str],
+    data: Any,
+    *,
+    method: str = "pgd",
+    norm: str | None = None,
+    radius: Any = None,
+    lower: Any = None,
+    upper: Any = None,
+    minimum: Any = None,
+    maximum: Any = None,
+    target: str | None = None,
+    steps: int = 40,
+    step_size: float | None = None,
+    restarts: int = 1,
+    seed: int = 0,
+    stop_at_mistakes: bool = False,
+    time_limit: float | None = None,
+) -> AttackResult:
+    """Searches for the worst changes of the inputs of each sample within a perturbation set.
+
+    Args:
+        network: a network or its file.
+        data: samples with their target: a path, a mapping of arrays, a DataFrame, or a tuple (X, y).
+        method: "fgsm", "pgd" or "exact", see `reludsl.attacks`.
+        norm, radius: "linf" (the default), "l2" or "l1" with a radius, a number or one for each input, or "box" without
+            one. Where neither these nor limits are given, the perturbation of the network's spec.
+        lower, upper: limits of the change; minimum, maximum: limits of the changed input; numbers, or one for each
+            input. All in the units of the raw inputs.
+        target: the target's column, where it is not called as in training.
+        steps, step_size, restarts, seed, stop_at_mistakes: of "pgd", see `AttackSettings`; `step_size` in radii.
+        time_limit: seconds for the search of "exact", which ends with the worst points that it has.
+
+    Raises:
+        Mistakes: the network or the data is wrong (D3xx), the set does not fit (D324), or there is no slope (D325).
+    """
+    from reludsl.attacks import METHODS, AttackSettings, attack_samples, why_immune
+
+    if method not in METHODS:
+        raise ValueError(f"the method is {method!r}; it is one of {', '.join(METHODS)}")
+    _require_sensible_limits(time_limit, None)
+    settings = AttackSettings(steps, step_size, restarts, seed, stop_at_mistakes, time_limit)
+    trained = load(network) if isinstance(network, (str, os.PathLike)) else network
+    if method != "exact" and (reason := why_immune(trained)) is not None:
+        raise Mistakes([Diagnostic("D325", reason, help="use `method exact`, which needs no slope")])
+    trained, table = trained.on(data, target)
+    raw, targets = trained.encoding.raw_inputs(table), trained.encoding.targets(table)
+    description = asked_perturbation(
+        trained, norm=norm, radius=radius, lower=lower, upper=upper, minimum=minimum, maximum=maximum
+    )
+    sets = perturbation_of(raw, **description)
+    return attack_samples(trained, table, raw, targets, sets, method, settings, description)
+
+
+def certify(
+    network: Network | str | os.PathLike[str],
+    data: Any,
+    *,
+    norm: str | None = None,
+    radius: Any = None,
+    lower: Any = None,
+    upper: Any = None,
+    minimum: Any = None,
+    maximum: Any = None,
+    target: str | None = None,
+    exact: bool = True,
+    time_limit: float | None = None,
+    seed: int = 0,
+) -> Certification:
+    """Proves what a network is worth on samples whose inputs may change within a perturbation set.
+
+    Args:
+        network, data, norm, radius, lower, upper, minimum, maximum, target: as in `attack`.
+        exact: whether to search for what neither the attack nor the bounds decide, for at most `time_limit` seconds.
+        seed: of the attack, which is `pgd`; networks of threshold neurons, which have no slopes, are not attacked.
+
+    Raises:
+        Mistakes: the network or the data is wrong (D3xx), or the set does not fit (D324).
+    """
+    from reludsl.attacks import AttackSettings, pgd_perturbations, why_immune
+    from reludsl.data.encoding import Samples
+    from reludsl.verification import certify_samples
+
+    _require_sensible_limits(time_limit, None)
+    trained = load(network) if isinstance(network, (str, os.PathLike)) else network
+    trained, table = trained.on(data, target)
+    encoding = trained.encoding
+    raw, targets = encoding.raw_inputs(table), encoding.targets(table)
+    if len(raw) != len(targets):
+        message = f"`{encoding.input}` has {len(raw)} rows, `{encoding.target}` has {len(targets)}"
+        raise Mistakes([Diagnostic("D313", message, help="give a value for every sample")])
+    asked = asked_perturbation(
+        trained, norm=norm, radius=radius, lower=lower, upper=upper, minimum=minimum, maximum=maximum
+    )
+    sets = perturbation_of(raw, **asked)
+    settings = AttackSettings(seed=seed, stop_at_mistakes=True)
+    attack = None if why_immune(trained) is not None else partial(pgd_perturbations, settings=settings)
+    samples = Samples(encoding.scaled(raw), targets)
+    return certify_samples(trained, samples, sets.scaled(encoding.divisor), attack, exact, time_limit)
+
+
+def asked_perturbation(network: Network, norm: str | None, **limits: Any) -> dict[str, Any]:
+    """What `perturbation_of` takes: what was asked for, or the perturbation that the network was trained against.
+
+    Raises Mistakes (D324) where nothing was asked for and it was trained without one.
+    """
+    if norm is not None or any(value is not None for value in limits.values()):
+        return {"norm": norm or "linf", **limits}
+    trained = network.perturbation
+    if not isinstance(trained, Perturbation):
+        message = "no perturbation is given, and the network was trained without one"
+        raise Mistakes([Diagnostic("D324", message, help="give a radius, in the units of the raw inputs")])
+    return {"norm": trained.norm, **{name: getattr(trained, name) for name in limits}}
+
+
+def perturbation_of(raw: np.ndarray, norm: str, radius: Any, **limits: Any) -> PerturbationSet:
+    """The sets around raw samples (n, d), with an end in every direction. Raises Mistakes (D324)."""
+    from reludsl.perturbation_sets import perturbation_set
+
+    remedy = "give a radius, in the units of the raw inputs" if radius is None else "see `reludsl explain D324`"
+    try:
+        sets = perturbation_set(raw, norm, radius, **limits)
+    except ValueError as error:
+        raise Mistakes([Diagnostic("D324", str(error), help=remedy)]) from None
+    if not sets.bounded:
+        message = "the box has no end in some direction"
+        raise Mistakes([Diagnostic("D324", message, help="give `lower` and `upper`, or `minimum` and `maximum`")])
+    return sets
 
 
 def compilation_of(spec: Spec, set: Overrides | None = None) -> Compilation:

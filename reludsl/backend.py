@@ -80,7 +80,8 @@ class Outcome:
 
     `message` says in a sentence why a status other than "solved" came about. `compile_seconds` is the part of the
     time that went into bringing the program into the solver's own form. `dual` is a dual point of the
-    predictions (n, c), for the sum of the losses, where the solver has one. `start` lets the next solve of a program
+    predictions (n, c), for the sum of the losses, where the solver has one; of a robust program a `RobustDual`, or
+    multipliers of the slopes (n, d). `start` lets the next solve of a program
     with the same data begin where this one ended, see `Control`. `supports` tells of a `dual` where its columns meet
     their cones, as `cones.Supports` of all columns: the bound is found sooner with it, and is true whatever it says.
     """
@@ -94,7 +95,7 @@ class Outcome:
     history: tuple[Progress, ...] = ()
     compile_seconds: float = 0.0
     start: Start | None = None
-    dual: np.ndarray | None = None
+    dual: Any = None
     supports: Any = None
 
     @property

@@ -42,6 +42,19 @@ class _Settings(click.ParamType):  # type: ignore[type-arg]
         return name.strip(), text.strip()
 
 
+class _Numbers(click.ParamType):  # type: ignore[type-arg]
+    """A number, or one for each input between commas."""
+
+    name = "NUMBER[,NUMBER...]"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float | list[float]:
+        try:
+            numbers = [float(part) for part in str(value).split(",")]
+        except ValueError:
+            self.fail(f"{value!r} is neither a number nor a list of numbers", param, ctx)
+        return numbers[0] if len(numbers) == 1 else numbers
+
+
 def _options(*options: Callable[[_F], _F]) -> Callable[[_F], _F]:
     def apply(function: _F) -> _F:
         for option in reversed(options):
@@ -66,6 +79,20 @@ _split_seed = click.option(
 _time_limit = click.option("--time-limit", type=click.FloatRange(0, min_open=True), help="Seconds for each solve.")
 _threads = click.option(
     "--threads", type=click.IntRange(1), help="Threads of linear algebra; otherwise OMP_NUM_THREADS, or 1."
+)
+_PERTURBATION = (
+    click.option(
+        "--norm",
+        type=click.Choice(["linf", "l2", "l1"]),
+        help="Of the perturbation, linf unless said otherwise.",
+    ),
+    click.option(
+        "--radius",
+        type=_Numbers(),
+        help="Of the ball, in raw units, or one for each input; without it, the perturbation of the network's spec.",
+    ),
+    click.option("--minimum", type=_Numbers(), help="Least value of changed inputs."),
+    click.option("--maximum", type=_Numbers(), help="Greatest value of changed inputs."),
 )
 _table = click.option("-o", "--output", metavar="TABLE", help="Where to write the table (.csv, .parquet or .json).")
 _json = click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
@@ -351,6 +378,72 @@ def _predict(network: str, data: str, scores: bool, output: str | None, as_json:
         click.echo("".join(f"{line}\n" for (line,) in rows), nl=False)
     if metrics is not None:
         click.echo(", ".join(f"{name} {value:.4g}" for name, value in metrics.items()), err=True)
+
+
+@cli.command("attack")
+@click.argument("network", metavar="NETWORK")
+@click.option("--data", metavar="FILE", required=True, help="A .csv, .parquet or .npz file with the target.")
+@_options(_target)
+@click.option(
+    "--method", type=click.Choice(["fgsm", "pgd", "exact"]), default="pgd", help="How to search.", show_default=True
+)
+@_options(*_PERTURBATION)
+@click.option("--steps", type=click.IntRange(1), default=40, help="Of pgd.", show_default=True)
+@click.option(
+    "--step-size", type=click.FloatRange(0, min_open=True), help="Of pgd, in radii; otherwise 2.5 by the steps."
+)
+@click.option(
+    "--restarts", type=click.IntRange(0), default=1, help="Of pgd, from random points besides.", show_default=True
+)
+@click.option("--seed", type=click.IntRange(0), default=0, help="Of the random points.", show_default=True)
+@click.option("--stop-at-mistakes", is_flag=True, help="Leave a sample alone once it is classified wrongly.")
+@click.option("--time-limit", type=click.FloatRange(0, min_open=True), help="Seconds, of exact.")
+@click.option("-o", "--output", metavar="FILE", help="Where to write the changed data (.csv, .parquet or .npz).")
+@_options(_json)
+def _attack(network: str, data: str, output: str | None, as_json: bool, **options: Any) -> None:
+    """Search for the worst changes of the inputs that a saved network sees."""
+    from reludsl.api import attack, load
+    from reludsl.tabulation import refuse_data, write_data
+
+    trained = load(network)
+    if output is not None:
+        refuse_data(output, columnar=trained.encoding.columns is not None)
+    result = attack(trained, data, **options)
+    if output is not None:
+        write_data(output, result.data)
+    if as_json:
+        _print_json(result.to_json(output))
+    else:
+        _print_solution([*result.rows(), *((("changed data in", output),) if output is not None else ())])
+
+
+@cli.command("certify")
+@click.argument("network", metavar="NETWORK")
+@click.option("--data", metavar="FILE", required=True, help="A .csv, .parquet or .npz file with the target.")
+@_options(_target, *_PERTURBATION)
+@click.option("--exact/--no-exact", default=True, help="Search for what bounds and attack leave open.")
+@click.option("--time-limit", type=click.FloatRange(0, min_open=True), help="Seconds for the exact search.")
+@click.option("--seed", type=click.IntRange(0), default=0, help="Of the attack.", show_default=True)
+@click.option("-o", "--output", metavar="TABLE", help="Where to write a row for each sample (.csv, .parquet or .json).")
+@_options(_json)
+def _certify(network: str, data: str, output: str | None, as_json: bool, **options: Any) -> None:
+    """Prove what a saved network is worth when its inputs may change.
+
+    Five levels, each at most as good as the one before: clean, attacked, exact, certified by linear bounds, and by
+    interval bounds.
+    """
+    from reludsl.api import certify
+    from reludsl.tabulation import write_table
+
+    _refuse_table(output)
+    result = certify(network, data, **options)
+    if output is not None:
+        write_table(output, result.table())
+    _show(result.warnings)
+    if as_json:
+        _print_json(result.to_json(output))
+    else:
+        _print_solution([*result.rows(), *((("samples in", output),) if output is not None else ())])
 
 
 def _header(encoding: Encoding, scores: bool) -> list[str]:

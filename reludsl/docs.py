@@ -64,6 +64,9 @@ installed, and with `--json` the specs too.
 Every `yes` is tested: the convex backends against the optimum of a program that is written down independently, descent
 against that optimum as a lower bound. Descent trains the network itself, so its `yes` promises a local solution, and
 of a formulation it takes no more than the gates.
+
+`bound` is the scope of the lower bound that results of the convex backends come with: `program`, or `global` where
+every pattern takes part, so that it is one on the training problem as well. Descent proves none.
 """
 
 _STRUCTURE = """

@@ -11,13 +11,14 @@ import inspect
 import sys
 import textwrap
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from reludsl import script_parts
 from reludsl.backend import Emitted
 from reludsl.data.scaling import learn_scaling
 from reludsl.files import write_atomically
-from reludsl.ir import NumpyVocabulary, Program, Source, Translator, helper_sources, program_unicode
+from reludsl.ir import NumpyVocabulary, Program, Source, TrainingForm, Translator, helper_sources, program_unicode
 from reludsl.ir.assignments import assignments
 from reludsl.literals import literal
 from reludsl.lowering import Lowered
@@ -42,7 +43,7 @@ def emit_script(model: Model, lowered: Lowered, emitted: Emitted, backend: str, 
         write_network,
     )
     functions = _with_what_they_call(functions)
-    objective, helpers = _objective(training_problem(model).program())
+    objective, helpers = _objective(_reported(model, lowered))
     body = [
         _constants(model, identity),
         *(_source(function) for function in functions),
@@ -174,6 +175,13 @@ def _origin(value: Any) -> str:
     return f"(\n{parts}\n    )"
 
 
+def _reported(model: Model, lowered: Lowered) -> Program:
+    """The problem whose objective is printed: what a local backend trained for, else that of the network itself."""
+    if isinstance(lowered.program.form, TrainingForm):
+        return replace(lowered.program, constraints=())
+    return training_problem(model).program()
+
+
 def _objective(problem: Program) -> tuple[str, tuple[str, ...]]:
     """The function that evaluates the non-convex objective on a network, and the helpers that it calls."""
     build = Source()
@@ -217,7 +225,7 @@ def _names(terms: Iterable[tuple[str, str]]) -> set[str]:
 def _main(model: Model, lowered: Lowered) -> str:
     columns = None if model.input.selected is None else list(model.input.selected)
     y = "Y" if model.target.several else "y"
-    problem = training_problem(model).program()
+    problem = _reported(model, lowered)
     arguments = ", ".join(f"{data.name}={data.name}" for data in lowered.program.data)
     unpack = "\n".join(f'{variable.name} = point["{variable.name}"]' for variable in lowered.program.variables)
     arrays = f"# The program's arrays.\n{lowered.code.arrays.rstrip()}\n\n" if lowered.code.arrays else ""

@@ -10,11 +10,16 @@ from typing import TYPE_CHECKING
 from reludsl.backend import Backend
 from reludsl.diagnostics import listed
 from reludsl.ir import (
+    Changes,
     Constant,
     FeatureForm,
+    Movement,
     PatternForm,
     Program,
+    RobustForm,
     Shape,
+    TrainingForm,
+    WassersteinForm,
     infer_sizes,
     program_latex,
     program_text,
@@ -22,7 +27,7 @@ from reludsl.ir import (
     unicode,
 )
 from reludsl.lowering import Instance, Lowered
-from reludsl.model.model import Exact, Gated, Guarantee, Model, RandomFeatures
+from reludsl.model.model import Exact, Gated, Guarantee, Model, RandomFeatures, Wasserstein
 from reludsl.model.problem import one_hot, targets, training_problem
 from reludsl.options import Settings
 from reludsl.pipeline import Compilation
@@ -37,7 +42,7 @@ def explain_compilation(compilation: Compilation, bound: Bound | None, *, stage:
     """The whole explanation, or one stage of it: "model", the training problem, or "program", the convex one."""
     backend, settings, chosen = compilation.backend()
     model, lowered = compilation.model, compilation.lowered_for(backend)
-    problem = training_problem(model).program()
+    problem = lowered.program if backend.local else training_problem(model).program()
     write: Callable[[Program], str] = program_latex if latex else program_unicode
     if stage == "model":
         return write(problem).rstrip()
@@ -48,7 +53,7 @@ def explain_compilation(compilation: Compilation, bound: Bound | None, *, stage:
     if bound is None:
         sizes = "" if backend.local else _sizes(lowered.program, {})
     else:
-        instance = lowered.bind(bound.train)
+        instance = lowered.bind(bound.train, bound.encoding)
         known = infer_sizes(lowered.program.expressions, {name: a.shape for name, a in instance.arrays.items()})
         decisions += instance.decisions
         counted = _dimensions(known) if backend.local else _sizes(lowered.program, known)
@@ -56,6 +61,7 @@ def explain_compilation(compilation: Compilation, bound: Bound | None, *, stage:
         threshold = "" if backend.local else _zero_network(model, lowered.program, instance)
     sections = [
         ("The training problem (not convex; m is the number of hidden neurons)", write(problem)),
+        ("The perturbation", "\n\n".join(map(_filled, _perturbation(model, backend)))),
         ("The convex program", "" if backend.local else write(lowered.program)),
         ("What its optimum means", "\n\n".join(map(_filled, _meaning(model, lowered, backend)))),
         ("The lower bound", _filled(_bound(lowered, backend))),
@@ -159,18 +165,58 @@ def _names(names: Iterable[str]) -> str:
     return listed(dict.fromkeys(names), "and")
 
 
+# -- the perturbation --------------------------------------------------------------------------------------------
+
+
+def _perturbation(model: Model, backend: Backend) -> Iterator[str]:
+    """What the network has to withstand, with its numbers."""
+    perturbation = model.perturbation
+    if perturbation is None:
+        return
+    if perturbation.changes_nothing:
+        yield "It changes nothing: the problem is that without it."
+        return
+    if isinstance(perturbation, Wasserstein):
+        yield (
+            "In place of the mean loss on the samples stands the worst one over all distributions of inputs that are "
+            f"within {perturbation.radius:g} of them in the order-1 Wasserstein distance; how far one sample is from "
+            f"another is measured by the {perturbation.norm} norm, in the units of the raw inputs."
+        )
+        return
+    names = ("radius", "lower", "upper", "minimum", "maximum")
+    given = [(name, getattr(perturbation, name)) for name in names]
+    numbers = ", ".join(f"{name} {_numbers(value)}" for name, value in given if value is not None)
+    yield (
+        "In place of each sample's loss stands the worst one over all changes of its inputs in the set of "
+        f"`{perturbation.name}` ({numbers}), in the units of the raw inputs. Biases do not change."
+    )
+    if backend.local:
+        return
+    if model.loss.function.one_hot:
+        yield "Each other class meets the change that favours it most: a safe upper bound on one change for all."
+    elif model.target.several:
+        yield "Each output meets the change that is worst for it: a safe upper bound on one change for all outputs."
+
+
+def _numbers(value: float | tuple[float, ...]) -> str:
+    return f"[{', '.join(f'{number:g}' for number in value)}]" if isinstance(value, tuple) else f"{value:g}"
+
+
 # -- the bound ---------------------------------------------------------------------------------------------------
 
 
 def _bound(lowered: Lowered, backend: Backend) -> str:
     """Whether a solve will prove a lower bound, and why not."""
-    if backend.local:
-        return f"None: `{backend.name}` trains the network itself."
-    form = PatternForm.of(lowered.program) or FeatureForm.of(lowered.program)
-    if form is None:
-        return "None: it is known for pattern and feature programs only."
-    if form.penalty.mixed:
-        return "None: one regularizer counts the hidden biases and another leaves them free."
+    match lowered.meaning.scope:
+        case None if backend.local:
+            return f"None: `{backend.name}` trains the network itself."
+        case None:
+            return "None: it is not known for this perturbation together with this loss, penalty or output bias."
+        case "global":
+            return (
+                "The result comes with a proved lower bound on the program's optimum, by duality; with every pattern "
+                "it is one on the optimum of the training problem."
+            )
     return "The result comes with a proved lower bound on the program's optimum, by duality."
 
 
@@ -222,11 +268,20 @@ def _symbols(model: Model, problem: Program, program: Program) -> Iterator[tuple
     """Each symbol of the two problems with where it comes from."""
     yield from _symbols_of_data(model, convex=program.form != problem.form)
     yield from _symbols_of_network(model, problem)
+    if isinstance(problem.form, TrainingForm):
+        yield from _symbols_of_changes(problem.form)
     match program.form:
         case FeatureForm():
             yield from _symbols_of_features(model)
         case PatternForm() as form:
             yield from _symbols_of_patterns(model, form)
+        case RobustForm() as form:
+            yield from _symbols_of_patterns(model, form.clean)
+            yield from _symbols_of_sets(form)
+        case WassersteinForm() as form:
+            yield from _symbols_of_patterns(model, form.clean)
+            yield "r", "how much a unit of each raw input is after scaling; 0 for a bias"
+            yield "ε", "the radius of the perturbation"
     yield from _strengths(model, problem, program)
 
 
@@ -260,6 +315,20 @@ def _symbols_of_network(model: Model, problem: Program) -> Iterator[tuple[str, s
         yield gates, "the fixed gates of the neurons, one a column: a neuron is open where its gate is not negative"
 
 
+def _symbols_of_changes(form: TrainingForm) -> Iterator[tuple[str, str]]:
+    match form.perturbed:
+        case Changes(ball, box):
+            yield ("Δ" if ball is None else "Z"), form.perturbed.variable.meaning
+            if ball is not None:
+                yield _symbol("radius"), "the radii of the perturbation, as the inputs are scaled"
+            if box:
+                limits = f"{_symbol('lower')}, {_symbol('upper')}"
+                yield limits, "the least and the greatest changes, as the inputs are scaled"
+        case Movement():
+            yield "r", "how much a unit of each raw input is after scaling"
+            yield "ε", "the radius of the perturbation"
+
+
 def _symbols_of_features(model: Model) -> Iterator[tuple[str, str]]:
     if isinstance(model.formulation, RandomFeatures):
         yield "Z", "the random neurons on the samples, one a column, each scaled so that its penalty is 1"
@@ -279,6 +348,20 @@ def _symbols_of_patterns(model: Model, form: PatternForm) -> Iterator[tuple[str,
         yield "U", "in the convex program: column i becomes one neuron with the gate of pattern i"
     else:
         yield "V, W", "column i of V becomes one neuron with a positive output weight, of W a negative one"
+
+
+def _symbols_of_sets(form: RobustForm) -> Iterator[tuple[str, str]]:
+    if form.M is None and form.H is not None:
+        yield "", "X holds the centres of the boxes around the samples"
+    if form.r is not None:
+        yield "r", "the radii of the perturbation, as the inputs are scaled; 0 for a bias"
+    if form.H is not None:
+        yield "H", "the half-widths of the boxes around the samples, as the inputs are scaled; 0 for a bias"
+    if form.M is not None:
+        yield "M", "the centres of the boxes, seen from the samples"
+        yield "B", "in the convex program: which part of slopes and neurons the box bounds, and not the ball"
+    if form.clean.several:
+        yield "A, T", "which sample and which output each row belongs to"
 
 
 def _strengths(model: Model, problem: Program, program: Program) -> Iterator[tuple[str, str]]:

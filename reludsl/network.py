@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from reludsl.data.encoding import Encoding, Samples
-from reludsl.data.tables import read_table
-from reludsl.diagnostics import DataPlace, Diagnostic
+from reludsl.data.tables import Table, read_table
+from reludsl.diagnostics import DataPlace, Diagnostic, listed
 from reludsl.files import why_unwritable
 from reludsl.grammar import parse, tree
-from reludsl.ir import Activation, Program, TrainingForm, objective
+from reludsl.ir import Activation, Program, TrainingForm, evaluate, objective
 from reludsl.mistakes import Mistakes
 from reludsl.model.checker import check
 from reludsl.model.language import core_language
-from reludsl.model.model import Model
+from reludsl.model.model import Model, Perturbation, Wasserstein
 from reludsl.model.problem import one_hot, training_problem
 from reludsl.network_file import FORMAT, VERSION, read_network, write_network
 from reludsl.source import Source
@@ -86,6 +86,13 @@ class Network:
         """The training problem, not convex."""
         return self.form.program()
 
+    @property
+    def perturbation(self) -> Perturbation | Wasserstein | None:
+        """What the network was trained to withstand, by the spec in its description; None where there is none."""
+        if "spec" not in self.description:
+            return None
+        return _model_of(self.description["spec"], self.description.get("hyperparameters", {})).perturbation
+
     def __repr__(self) -> str:
         return f"<Network: {len(self.encoding.offset)} inputs, {self.width} hidden neurons, {self.encoding.target}>"
 
@@ -101,6 +108,25 @@ class Network:
     def scores(self, X: np.ndarray) -> np.ndarray:
         """The outputs (n,), or (n, c) if there are several, for scaled inputs (n, d)."""
         return np.asarray(self.hidden(X) @ self.output_weights + self.output_bias)
+
+    def linearized(self, X: np.ndarray) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:
+        """The outputs for scaled inputs (n, d), and the map from R, of their shape, to the gradient of Σ R ∘ outputs.
+
+        The gradient (n, d) is that in the scaled inputs, row by row; on the border of two pieces that of the open one.
+        Raises ValueError for threshold neurons, whose gradient is 0.
+        """
+        if self.activation.stepwise:
+            raise ValueError("the gradient of threshold neurons is 0 wherever they have one")
+        t = X @ self.hidden_weights + self.hidden_bias
+        switches = t if self.gates is None else X @ self.gates + self.gate_bias
+        slopes = np.where(switches >= 0, 1.0, self.activation.slope)
+        outputs = np.asarray((slopes * t) @ self.output_weights + self.output_bias)
+
+        def pullback(R: np.ndarray) -> np.ndarray:
+            weights = R @ self.output_weights.T if R.ndim == 2 else R[:, None] * self.output_weights
+            return np.asarray((slopes * weights) @ self.hidden_weights.T)
+
+        return outputs, pullback
 
     def decision_function(self, data: Any) -> np.ndarray:
         """The outputs, (n,) or (n, c), for raw data: an array (n, d), a path, a frame or a mapping.
@@ -133,10 +159,24 @@ class Network:
     def objective_on(self, samples: Samples) -> float:
         """The objective on scaled and encoded samples."""
         weights = np.ones(len(samples.X)) if samples.weights is None else samples.weights
-        values = {
-            "X": samples.X,
-            self.form.y.name: samples.y,
-            "omega": weights,
+        values = self._weights | {"X": samples.X, self.form.y.name: samples.y, "omega": weights}
+        problem = self.problem
+        return objective(problem, {name: values[name] for name in problem.names if name in values})
+
+    def loss_of(self, losses: np.ndarray, samples: Samples) -> float:
+        """The losses (n,) of samples as one number, as the training problem adds them up."""
+        weights = np.ones(len(losses)) if samples.weights is None else samples.weights
+        total = float(weights @ losses)
+        return total / float(weights.sum()) if self.form.mean else total
+
+    def penalty(self) -> float:
+        """The regularizers' part of the objective."""
+        return float(sum(evaluate(term.expression, self._weights) for term in self.problem.objective[1:]))
+
+    @property
+    def _weights(self) -> dict[str, Any]:
+        """The weights by the names that they have in the training problem."""
+        return {
             "U": self.hidden_weights,
             "b": self.hidden_bias,
             "alpha": self.output_weights,
@@ -144,8 +184,35 @@ class Network:
             "G": self.gates if self.gates is not None else self.hidden_weights,
             "g": self.gate_bias if self.gate_bias is not None else self.hidden_bias,
         }
-        problem = self.problem
-        return objective(problem, {name: values[name] for name in problem.names if name in values})
+
+    def slopes(self, X: np.ndarray) -> np.ndarray:
+        """How the outputs change with the scaled inputs around X (n, d): (n, d), or (n, c, d) with several outputs.
+
+        At a kink, the slope of the side that is active. Raises NotImplementedError for the steps of `threshold`.
+        """
+        if self.activation.stepwise:
+            raise NotImplementedError("a step has no slope")
+        t = X @ self.hidden_weights + self.hidden_bias
+        on = t >= 0 if self.gates is None else X @ self.gates + self.gate_bias >= 0
+        steepness = np.where(on, 1.0, self.activation.slope)
+        if not self.form.several:
+            return np.asarray((steepness * self.output_weights) @ self.hidden_weights.T)
+        parts = [(steepness * weights) @ self.hidden_weights.T for weights in self.output_weights.T]
+        return np.stack(parts, axis=1)
+
+    def on(self, data: Any, target: str | None = None) -> tuple[Network, Table]:
+        """Raw data as a table, and the network with the name that the target has there.
+
+        Data is a path, a mapping of arrays, a DataFrame, or a tuple (X, y) or (X, y, weights). Raises Mistakes (D3xx).
+        """
+        network, encoding = self, self.encoding
+        if target is not None and target != encoding.target:
+            if encoding.target_columns is not None:
+                message = f"`{target}` is one column, and the target of the network has several"
+                names = listed(encoding.target_columns, "and")
+                raise Mistakes([Diagnostic("D304", message, help=f"leave it out; the target's columns are {names}")])
+            network = replace(self, encoding=replace(encoding, target=target))
+        return network, network.encoding.as_table(*data) if isinstance(data, tuple) else read_table(data)
 
     def metrics(self, samples: Samples) -> dict[str, float]:
         """`accuracy` for labels; `rmse` in the target's units (the mean over several outputs) and `r2` otherwise."""

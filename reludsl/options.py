@@ -132,13 +132,17 @@ OptionType = NumberType | TextType | WordType | ExpressionType | ChoiceType | Li
 
 @dataclass(frozen=True)
 class Option:
-    """One `name = value` of a section: its type, meaning and default. `absent` is how a default of None reads."""
+    """One `name = value` of a section: its type, meaning and default. `absent` is how a default of None reads.
+
+    `example` is a value in a spec's words, for options whose type alone tells no sensible one.
+    """
 
     name: str
     type: OptionType
     summary: str
     default: Any = REQUIRED
     absent: str = "none"
+    example: str = ""
 
     @property
     def required(self) -> bool:

@@ -164,7 +164,7 @@ class Compilation:
         with blas_threads(threads), interruptible() as interruption:
             with self._timed("lower"):
                 earlier = shared_with(after, self.model, bound, backend.name)
-                instance = lowered.bind(bound.train) if earlier is None else earlier.instance
+                instance = lowered.bind(bound.train, bound.encoding) if earlier is None else earlier.instance
             with self._timed("solve"):
                 control = Control(
                     time_limit,

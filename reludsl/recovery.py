@@ -35,7 +35,7 @@ class Continuation:
 
         Random neurons are scaled by the penalties: there these may differ in strength only, and one alone.
         """
-        parts = ("input", "target", "weight", "architecture", "formulation")
+        parts = ("input", "target", "weight", "architecture", "formulation", "perturbation")
         same = all(getattr(model, part) == getattr(self.model, part) for part in parts)
         penalties = [[replace(part.penalty, strength=1.0) for part in m.regularizers] for m in (model, self.model)]
         random = model.formulation.name == "random_features"
@@ -65,7 +65,7 @@ def solution_of(
         status=outcome.status,
         formulation=model.formulation.name,
         backend=backend,
-        objective=network.objective_on(bound.train),
+        objective=lowered.objective(network, bound.train),
         program_objective=feasible.objective,
         violation=feasible.violation,
         bound=dual_bound(

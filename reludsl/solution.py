@@ -60,7 +60,7 @@ class Solution:
 
     @property
     def means(self) -> str:
-        """What the objective is for the non-convex problem: equal, upper bound, lower bound or local.
+        """What the objective is for the non-convex problem: equal, upper bound, lower bound, local or attacked.
 
         Only a solved program's optimum can equal that of the problem; any network is an upper bound.
         """
@@ -120,6 +120,8 @@ class Solution:
         ]
         count = [] if self.iterations is None else [f"{self.iterations} iterations"]
         rows.append(("solver", ", ".join([self.backend, *count, *residuals])))
+        if "survived" in self.patterns:
+            rows.append(("perturbation", self._survivors()))
         rows.append(("seconds", ", ".join(f"{name} {value:.2f}" for name, value in self.seconds.items())))
         return rows
 
@@ -129,6 +131,12 @@ class Solution:
         counts = self.patterns
         active = f", from {counts['active']} active of {counts['kept']} {drawn}" if "active" in counts else ""
         return f"{self.width} hidden neurons{pruned}{active}"
+
+    def _survivors(self) -> str:
+        """How many patterns keep on the sets around the samples, and where they come from."""
+        survived, kept = self.patterns["survived"], self.patterns["kept"]
+        searched = f", {kept - survived} more were found by search" if kept > survived else ""
+        return f"survived by {survived} of the patterns that were drawn{searched}"
 
     def __str__(self) -> str:
         return self.summary()
@@ -178,6 +186,7 @@ _MEANS = {
     "upper bound": "an upper bound on the global optimum",
     "lower bound": "a lower bound on the global optimum",
     "local": "local, an upper bound on the global optimum",
+    "attacked": "local, with the worst losses that an attack found: they may be higher",
 }
 
 

@@ -35,10 +35,14 @@ _PLUS = " + "
 
 @dataclass(frozen=True)
 class Cell:
-    """Whether a backend solves and emits a row's spec: the diagnostics that refuse it, none where it is taken."""
+    """Whether a backend solves and emits a row's spec: the diagnostics that refuse it, none where it is taken.
+
+    `bound` is the scope of the lower bound that its result comes with, None where there is none.
+    """
 
     backend: str
     refusals: tuple[Diagnostic, ...] = ()
+    bound: str | None = None
 
     @property
     def supported(self) -> bool:
@@ -65,6 +69,11 @@ class Row:
     features: Features
     spec: str
     cells: tuple[Cell, ...]
+
+    @property
+    def bounds(self) -> str:
+        """The scopes of the bounds that backends prove, nothing where none does."""
+        return ", ".join(dict.fromkeys(cell.bound for cell in self.cells if cell.bound))
 
 
 @dataclass(frozen=True)
@@ -94,6 +103,9 @@ def support_matrix() -> tuple[Table, ...]:
         ("Formulations and regularizers", _pairs("formulation", "regularizer")),
         ("Regularizers and biases", _pairs("regularizer", "architecture.bias", "regularizer.biases")),
         ("Several regularizers", _sums()),
+        ("Perturbations and losses", _pairs("perturbation", "loss")),
+        ("Perturbations and formulations", _pairs("perturbation", "formulation")),
+        ("Perturbations and activations", _pairs("perturbation", "architecture.activation")),
     ]
     return tuple(Table(title, tuple(_row(features) for features in rows)) for title, rows in tables)
 
@@ -157,7 +169,7 @@ def _declared(name: str, index: int) -> str:
 def _section(name: str, word: str, features: Features, index: int) -> str:
     """One section: the options that are asked for, of repeated ones each its own, and those that have to be given."""
     kind = _kind(name, word)
-    written = {option.name: _example(option.type) for option in kind.options if option.required}
+    written = {option.name: _example(option) for option in kind.options if option.required}
     asked = {
         place.partition(".")[2]: (text.split(_PLUS) * (index + 1))[index]
         for place, text in features.items()
@@ -181,7 +193,7 @@ def _cell(compilation: Compilation, backend: Backend) -> Cell:
         compilation.backend(backend.name)
     except Mistakes as mistakes:
         return Cell(backend.name, mistakes.diagnostics)
-    return Cell(backend.name)
+    return Cell(backend.name, bound=compilation.lowered_for(backend).meaning.scope)
 
 
 # -- what the registry knows ---------------------------------------------------------------------------------------
@@ -224,7 +236,8 @@ def _kinds(section: str) -> Iterator[Features]:
         yield {section: name}
         for option in _kind(section, name).options:
             for word in _alternatives(option):
-                yield {section: name, f"{section}.{option.name}": word}
+                if not (option.required and word == option.example):
+                    yield {section: name, f"{section}.{option.name}": word}
 
 
 def _pairs(*places: str) -> Iterator[Features]:
@@ -274,18 +287,20 @@ def _alternatives(option: Option) -> tuple[str, ...]:
 
 def _called(word: str, options: tuple[Option, ...]) -> str:
     """A word with the options that it has to be given."""
-    given = ", ".join(f"{option.name} = {_example(option.type)}" for option in options if option.required)
+    given = ", ".join(f"{option.name} = {_example(option)}" for option in options if option.required)
     return f"{word}({given})" if given else word
 
 
 def _default(option: Option, number: NumberType) -> str:
     fits = isinstance(option.default, int | float) and number.admits(option.default)
-    return str(option.default) if fits else _example(number)
+    return str(option.default) if fits else _example(option, number)
 
 
-def _example(type_: OptionType) -> str:
-    """A value of a type: of a number, the middle of its bounds, a bound that is missing being 1 away."""
-    match type_:
+def _example(option: Option, type_: OptionType | None = None) -> str:
+    """A value for an option: of a number, the middle of its bounds, a bound that is missing being 1 away."""
+    if option.example:
+        return option.example
+    match type_ or option.type:
         case NumberType(minimum, maximum, integer=integer):
             low = minimum if minimum is not None else 0.0 if maximum is None else maximum - 1
             high = low + 1 if maximum is None else maximum
@@ -294,7 +309,7 @@ def _example(type_: OptionType) -> str:
             return f"square({' - '.join(variables)})"
         case ChoiceType(choices):
             return choices[0].name
-    raise NotImplementedError(f"an option that has to be given as {type_}")
+    raise NotImplementedError(f"an option that has to be given as {type_ or option.type}")
 
 
 # -- for readers ---------------------------------------------------------------------------------------------------
@@ -323,7 +338,7 @@ def as_object(tables: Iterable[Table]) -> dict[str, Any]:
 
 def _cell_object(cell: Cell) -> dict[str, Any]:
     if cell.supported:
-        return {"supported": True}
+        return {"supported": True, "bound": cell.bound}
     refusals = [
         {"code": refusal.code, "reason": refusal.message, "notes": list(refusal.notes), "remedy": refusal.help}
         for refusal in cell.refusals
@@ -341,7 +356,7 @@ class Grid:
 
 
 def grid(table: Table) -> Grid:
-    """A column for each place that all rows have, one for their other options, and one for each backend.
+    """A column for each place that all rows have, one for their other options, for each backend, and for bounds.
 
     A cell is `yes`, or has a number in brackets that leads to the reason; it names the code where the language refuses
     the spec, so that no other backend would help.
@@ -363,8 +378,8 @@ def grid(table: Table) -> Grid:
             options = {place.partition(".")[2]: text for place, text in row.features.items() if place not in places}
             yield ", ".join(f"{option} = {text}" for option, text in options.items())
 
-    rows = tuple((*named(row), *(shown(cell) for cell in row.cells)) for row in table.rows)
-    heading = (*(place.rpartition(".")[2] for place in places), *(["option"] if others else []), *backends())
+    rows = tuple((*named(row), *(shown(cell) for cell in row.cells), row.bounds) for row in table.rows)
+    heading = (*(place.rpartition(".")[2] for place in places), *(["option"] if others else []), *backends(), "bound")
     return Grid(heading, rows, tuple(footnotes))
 
 
@@ -375,8 +390,9 @@ def matrix_text(tables: Iterable[Table], width: int = 100) -> str:
 
 def _table_text(title: str, shown: Grid, width: int) -> str:
     widths = [max(map(len, column)) for column in zip(shown.heading, *shown.rows, strict=True)]
+    between = "  " if sum(widths) + 2 * len(widths) <= width else " "
     lines = [
-        "  ".join(f"{text:<{size}}" for text, size in zip(texts, widths, strict=True)).rstrip()
+        between.join(f"{text:<{size}}" for text, size in zip(texts, widths, strict=True)).rstrip()
         for texts in (shown.heading, *shown.rows)
     ]
     notes = [
@@ -392,7 +408,7 @@ def matrix_markdown(tables: Iterable[Table]) -> str:
 
 
 def _table_markdown(title: str, shown: Grid) -> str:
-    features = len(shown.heading) - len(backends())
+    features = len(shown.heading) - len(backends()) - 1
 
     def line(texts: Iterable[str]) -> str:
         return f"| {' | '.join(texts)} |"

@@ -7,9 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from reludsl.mistakes import refuse_ending, refuse_unwritable, write_output
+from reludsl.diagnostics import DataPlace, Diagnostic
+from reludsl.mistakes import Mistakes, refuse_ending, refuse_unwritable, write_output
 
 if TYPE_CHECKING:
+    import numpy as np
     import polars
 
 SUFFIXES = (".csv", ".parquet", ".json")
@@ -38,6 +40,38 @@ def write_table(path: str | os.PathLike[str], frame: polars.DataFrame) -> None:
                 file.write(frame.write_json().encode())
 
     write_output(path, write)
+
+
+def refuse_data(path: str | os.PathLike[str], *, columnar: bool) -> None:
+    """Raises Mistakes (D302, D330) for a path at which no data can be written; matrices need `.npz`."""
+    refuse_ending(path, "data", (".csv", ".parquet", ".npz"))
+    if not columnar and not str(path).lower().endswith(".npz"):
+        message = "inputs that are one matrix have no columns with names, so they fit into no table"
+        raise Mistakes([Diagnostic("D302", message, place=DataPlace(os.fspath(path)), help="use `.npz`")])
+    refuse_unwritable(path)
+
+
+def write_data(path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray]) -> None:
+    """Writes named arrays so that they can be read as data again, whole or not at all. Raises Mistakes (D330)."""
+    import polars
+
+    if Path(path).suffix.lower() == ".npz":
+        plain = {name: array.astype(str) if array.dtype == object else array for name, array in arrays.items()}
+        write_output(path, lambda file: _write_npz(file, plain))
+    else:
+        write_table(path, polars.DataFrame({name: array.tolist() for name, array in arrays.items()}))
+
+
+def _write_npz(file: BinaryIO, arrays: Mapping[str, np.ndarray]) -> None:
+    """As `numpy.savez`, whose own arguments some names of arrays would meet."""
+    import zipfile
+
+    from numpy.lib.format import write_array
+
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
+                write_array(entry, array, allow_pickle=False)
 
 
 def frame_of(rows: Sequence[Mapping[str, Any]]) -> polars.DataFrame:

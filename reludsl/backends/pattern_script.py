@@ -1,4 +1,4 @@
-"""A standalone script's `solve` for a pattern or feature program, whichever kernel it calls."""
+"""A standalone script's `solve` for a pattern, feature or robust program, whichever kernel it calls."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from reludsl.backend import Emitted
-from reludsl.ir import FeatureForm, PatternForm, Program
+from reludsl.ir import Distance, FeatureForm, PatternForm, Program, RobustForm
 from reludsl.ir.scalar_source import construction, standalone_classes
 
 
@@ -29,26 +29,73 @@ def pattern_script(
 
     form = PatternForm.of(program) or FeatureForm.of(program)
     assert form is not None, "supports() is asked first"
+    posed = [
+        *_scale(form),
+        *_problem_lines("PatternProblem", {**_arrays(form), **_penalties(form)}),
+        f"    presolved = presolve(problem{'' if merge_samples else ', merge_samples=False'})",
+    ]
+    text = _solve_text(program, method, posed, report, ("presolved.problem", *call), kernel, _point_lines(form))
+    return Emitted(("numpy",), (*standalone_classes(form.loss), PatternProblem, presolve, kernel), text)
+
+
+def robust_script(
+    program: Program, method: str, report: tuple[str, ...], call: tuple[str, ...], kernel: Any
+) -> Emitted:
+    """Likewise for a robust program, as a `RobustProblem`."""
+    from reludsl.cones.spread import BallSpread, BoxSpread  # with NumPy
+    from reludsl.ir.robust_problem import RobustProblem
+
+    form = RobustForm.of(program)
+    assert form is not None and not form.obstacles, "supports() is asked first"
+    clean = form.clean
+    spread = BallSpread if form.ball == 2 else BoxSpread
+    arguments = {
+        "X": form.X.name,
+        "gates": f"np.where({clean.D.name}, 1.0, {clean.activation.slope!r})",
+        "masks": "None" if clean.activation.gated else clean.D.name,
+        "function": f"{construction(clean.loss)}.function",
+        "distance": str(isinstance(clean.loss, Distance)),
+        "y": clean.y.name,
+        "spread": f"{spread.__name__}({'r' if form.H is None else 'H'})",
+        "weights": "omega" if clean.weighted else "None",
+        "group": f"{clean.penalty.group!r} * scale",
+        "signed": str(not clean.activation.gated),
+        "scale": "scale",
+    }
+    posed = [*_scale(clean), *_problem_lines("RobustProblem", arguments)]
+    names = ", ".join(block.name for block in form.blocks)
+    columns = "result.columns" if len(form.blocks) == 1 else "np.split(result.columns, 2, axis=1)"
+    point = ", ".join(f'"{block.name}": {block.name}' for block in form.blocks)
+    ending = [f"    {names} = {columns}", f"    return {{{point}}}, result.status"]
+    text = _solve_text(program, method, posed, report, ("problem", *call), kernel, ending)
+    return Emitted(("numpy",), (*standalone_classes(clean.loss), spread, RobustProblem, kernel), text)
+
+
+def _solve_text(
+    program: Program,
+    method: str,
+    posed: list[str],
+    report: tuple[str, ...],
+    call: tuple[str, ...],
+    kernel: Any,
+    ending: list[str],
+) -> str:
+    """The function `solve`: lines that pose a problem, the kernel's call, and lines that return the variables."""
     lines = [
         f"def solve({', '.join(data.name for data in program.data)}):",
         f'    """Minimizes the convex program by {method}; returns its variables and the status."""',
-        *_scale(form),
-        *_problem_lines({**_arrays(form), **_penalties(form)}),
-        f"    presolved = presolve(problem{'' if merge_samples else ', merge_samples=False'})",
+        *posed,
         "",
         "    def report(state):",
         *(f"        {line}" for line in report),
         "",
         f"    result = {kernel.__name__}(",
-        "        presolved.problem,",
         *(f"        {line}," for line in call),
         "        monitor=report,",
         "    )",
-        *_point_lines(form),
+        *ending,
     ]
-    return Emitted(
-        ("numpy",), (*standalone_classes(form.loss), PatternProblem, presolve, kernel), "\n".join(lines) + "\n"
-    )
+    return "\n".join(lines) + "\n"
 
 
 def _scale(form: PatternForm | FeatureForm) -> list[str]:
@@ -93,8 +140,8 @@ def _penalties(form: PatternForm | FeatureForm) -> dict[str, str]:
     return {**numbers, **free, "offset": str(form.output_bias), "scale": "scale"}
 
 
-def _problem_lines(arguments: Mapping[str, str]) -> list[str]:
-    return ["    problem = PatternProblem(", *(f"        {name}={text}," for name, text in arguments.items()), "    )"]
+def _problem_lines(kind: str, arguments: Mapping[str, str]) -> list[str]:
+    return [f"    problem = {kind}(", *(f"        {name}={text}," for name, text in arguments.items()), "    )"]
 
 
 def _point_lines(form: PatternForm | FeatureForm) -> list[str]:

@@ -10,16 +10,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from scipy.optimize import minimize_scalar
 
 from reludsl.certificate.columns import Reductions, gauge
 from reludsl.certificate.cones import PatternCones
+from reludsl.certificate.mixed import MixedCost, mixed_columns
+from reludsl.certificate.robust_cones import RobustCones
 from reludsl.cones import Supports
-from reludsl.ir import FeatureForm, PatternForm, Program, objective
+from reludsl.ir import FeatureForm, PatternForm, Program, RobustForm, WassersteinForm, objective
 from reludsl.ir.pattern_problem import PatternProblem, as_columns, pattern_problem
+from reludsl.ir.robust_problem import RobustDual, RobustProblem, robust_bound, robust_columns, robust_problem
 
 Scope = Literal["program", "global"]
 
@@ -51,7 +54,7 @@ def feasible_point(program: Program, arrays: Mapping[str, np.ndarray], point: Ma
     Programs of other forms have no cones to project onto: their point is taken as it is.
     """
     given = {name: np.asarray(array, dtype=float) for name, array in point.items()}
-    form = PatternForm.of(program) or FeatureForm.of(program)
+    form = PatternForm.of(program) or FeatureForm.of(program) or RobustForm.of(program) or WassersteinForm.of(program)
     if form is None:
         return Feasible(given, float(objective(program, {**arrays, **given})), 0.0)
     names = [form.a.name] if isinstance(form, FeatureForm) else [block.name for block in form.blocks]
@@ -59,8 +62,8 @@ def feasible_point(program: Program, arrays: Mapping[str, np.ndarray], point: Ma
     lengths = {name: np.linalg.norm(columns, axis=0) for name, columns in blocks.items()}
     longest = max(float(norms.max(initial=0.0)) for norms in lengths.values())
     violation = 0.0
-    if isinstance(form, PatternForm) and not form.activation.gated:
-        cones = PatternCones(np.asarray(arrays[form.X.name]), np.asarray(arrays[form.D.name]))
+    cones = _cones(form, arrays)
+    if cones is not None:
         violation = cones.violation(*blocks.values())
         blocks = {
             name: cones.project(columns * (lengths[name] > _NOISE[0] * longest)) for name, columns in blocks.items()
@@ -91,6 +94,21 @@ def feasible_point(program: Program, arrays: Mapping[str, np.ndarray], point: Ma
     return Feasible(chosen, value, violation)
 
 
+_Form = PatternForm | FeatureForm | RobustForm | WassersteinForm
+
+
+def _cones(form: _Form, arrays: Mapping[str, np.ndarray]) -> PatternCones | RobustCones | None:
+    """The cones that the columns of a program have to be in, if any."""
+    if isinstance(form, FeatureForm):
+        return None
+    clean = form if isinstance(form, PatternForm) else form.clean
+    if clean.activation.gated:
+        return None
+    if isinstance(form, RobustForm):
+        return RobustCones(form, arrays)
+    return PatternCones(np.asarray(arrays[clean.X.name]), np.asarray(arrays[clean.D.name]))
+
+
 def _objective(program: Program, arrays: Mapping[str, np.ndarray]) -> Callable[[Mapping[str, np.ndarray]], float]:
     """The program's objective at points: by products with the columns that are not zero, where that is possible."""
     problem = pattern_problem(program, arrays)
@@ -104,7 +122,7 @@ def _objective(program: Program, arrays: Mapping[str, np.ndarray]) -> Callable[[
     return value
 
 
-def _as_blocks(array: np.ndarray, form: PatternForm | FeatureForm) -> np.ndarray:
+def _as_blocks(array: np.ndarray, form: _Form) -> np.ndarray:
     """A block a column: every output weight of a feature is a block of its own."""
     return array.reshape(1, -1) if isinstance(form, FeatureForm) else array
 
@@ -120,18 +138,20 @@ def dual_bound(
     arrays: Mapping[str, np.ndarray],
     feasible: Feasible,
     point: Mapping[str, np.ndarray] | None = None,
-    dual: np.ndarray | None = None,
+    dual: Any = None,
     complete: bool = False,
-    supports: Supports | None = None,
+    supports: Any = None,
 ) -> Bound | None:
     """The best lower bound from the solver's `dual` point and the gradients at a feasible point and its own `point`.
 
     The solver's point violates its cones a little, but its residual is often much nearer to the optimal one. Gradients
     tell dual points for differentiable losses only. `complete` says that the program holds every pattern, so that the
     bound is on the non-convex problem. `supports` may tell where the projections of all columns at `dual` are expected;
-    whatever they are the bound is true. None where there is no dual point, for losses without a conjugate, and where
-    one penalty counts the hidden biases and another does not.
+    whatever they are the bound is true. None where there is no dual point, and for losses without a conjugate.
     """
+    robust = robust_problem(program, arrays)
+    if robust is not None:
+        return _robust_dual_bound(program, robust, feasible, dual, supports)
     problem = pattern_problem(program, arrays)
     if problem is None:
         return None
@@ -151,6 +171,31 @@ def dual_bound(
         return None
     gap = relative_gap(feasible.objective, value)
     return Bound(value, gap, "global", "enumeration") if complete else Bound(value, gap, "program", "duality")
+
+
+def _robust_dual_bound(
+    program: Program, problem: RobustProblem, feasible: Feasible, dual: Any, multipliers: Any
+) -> Bound | None:
+    """The best bound on a robust program from a solver's dual point, its multipliers of slopes, and from gradients.
+
+    `multipliers` may tell how short the projections of all columns are.
+    """
+    C = problem.slopes(robust_columns(program, feasible.point))
+    known = multipliers if isinstance(multipliers, np.ndarray) else None
+    candidates: list[tuple[RobustDual, np.ndarray | None]] = []
+    if isinstance(dual, RobustDual):
+        candidates.append((dual, known))
+    elif isinstance(dual, np.ndarray) and dual.shape == C.shape and np.isfinite(dual).all():
+        candidates.append((problem.dual_near(dual, C), None))
+    candidates.append((problem.dual_of(C), None))
+    cones, value = problem.cones(), -np.inf
+    for candidate, expected in candidates:
+        value = max(value, robust_bound(problem, candidate, cones, expected) / problem.scale)
+        if relative_gap(feasible.objective, value) <= _CLOSED:
+            break
+    if not np.isfinite(value):
+        return None
+    return Bound(value, relative_gap(feasible.objective, value), "program", "duality")
 
 
 def relative_gap(upper: float, lower: float) -> float:
@@ -173,19 +218,35 @@ def bound_from(
         z = problem.admissible(z * min(1.0, _LARGEST / max(float(np.abs(z).max(initial=0.0)), 1.0)))
         if not np.isfinite(z).all():
             return -np.inf
-        if problem.l1 and not problem.l2:
-            z = largest_share(problem, z) * z
-            prices = np.zeros(problem.columns)
-        else:
-            prices = block_prices(problem, z, supports)
+        value_at = _mixed_value(problem, z) if problem.mixed else _value(problem, z, supports)
         # On the border of the domain rounding may decide that a point is outside: one just inside is as good.
-        value = max(problem.dual_value(z, prices, share) for share in (0.0, 1.0 - 1e-12, 1.0))
+        value = max(value_at(share) for share in (0.0, 1.0 - 1e-12, 1.0))
         if value >= enough:
             return value
-        found = minimize_scalar(
-            lambda share: -problem.dual_value(z, prices, share), bounds=(0.0, 1.0), method="bounded"
-        )
-        return max(value, problem.dual_value(z, prices, float(found.x)))
+        found = minimize_scalar(lambda share: -value_at(share), bounds=(0.0, 1.0), method="bounded")
+        return max(value, value_at(float(found.x)))
+
+
+def _value(problem: PatternProblem, z: np.ndarray, supports: Supports | None) -> Callable[[float], float]:
+    """The bound from shares of an admissible z."""
+    if problem.l1 and not problem.l2:
+        z, prices = largest_share(problem, z) * z, np.zeros(problem.columns)
+    else:
+        prices = block_prices(problem, z, supports)
+    return lambda share: problem.dual_value(z, prices, share)
+
+
+def _mixed_value(problem: PatternProblem, z: np.ndarray) -> Callable[[float], float]:
+    """The bound from shares of an admissible z where only some penalties count the biases."""
+    cost, left = MixedCost(problem), mixed_columns(problem, z)
+    most = min(cost.share(left), problem.offset_share(z))
+
+    def value_at(share: float) -> float:
+        t = share * most
+        value = problem.value_without_columns(t * z) - float(cost.conjugates(t * left).sum())
+        return value if np.isfinite(value) else -np.inf
+
+    return value_at
 
 
 _LARGEST = 1e100

@@ -104,7 +104,7 @@ _ROUNDING = 1e-10
 def _priced_problem(program: Program, arrays: Mapping[str, np.ndarray]) -> PatternProblem | None:
     """The numbers of a program whose columns have prices to compare with a positive cost."""
     problem = pattern_problem(program, arrays)
-    if problem is None or problem.l1 or problem.free or not problem.group:
+    if problem is None or problem.l1 or problem.free or problem.mixed or not problem.group:
         return None
     return problem
 

@@ -196,6 +196,29 @@ Right:
 """,
     ),
     Code(
+        "D324",
+        "perturbation that does not fit",
+        """A perturbation set is described in the units of the raw inputs: a radius of at least 0 for the norms `linf`,
+`l2` and `l1`, a number or one for each input, and limits for the changed inputs if they have some. Every sample lies in
+its own set, and the sets have an end in every direction.
+
+Wrong:
+
+    reludsl attack net.npz --data test.csv --radius 0.1,0.2       (for a network with three inputs)
+
+Right:
+
+    reludsl attack net.npz --data test.csv --radius 0.1,0.2,0
+""",
+    ),
+    Code(
+        "D325",
+        "network without a slope",
+        """An attack follows the slope of the loss in the inputs. The output of a network with threshold neurons is
+constant between its jumps: the slope is 0 everywhere, and says nothing about where a jump is near.
+""",
+    ),
+    Code(
         "D330",
         "file cannot be written",
         """The folder does not exist or may not be written to. What was at the path before is untouched: files are

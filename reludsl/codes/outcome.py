@@ -38,4 +38,21 @@ its patterns allow none has a smaller objective.
 A stronger regularizer leaves fewer neurons. `solver descent` trains exactly N, to a local optimum.
 """,
     ),
+    Code(
+        "S405",
+        "undecided samples",
+        """`reludsl certify` met its time limit before it knew the worst perturbation of every sample. An undecided
+sample is neither proved right for its whole set nor shown to be wrong somewhere in it; it counts as lost at the level
+`exact`, so the accuracy shown there is what is proved. Errors of undecided samples are
+bounds that are proved.
+
+Wrong:
+
+    reludsl certify net.npz --data test.csv --radius 0.3 --time-limit 1
+
+Right:
+
+    reludsl certify net.npz --data test.csv --radius 0.3 --time-limit 600
+""",
+    ),
 )

@@ -153,7 +153,7 @@ class ConeProjector:
         batch = Batch(self.unit, C[blocks], self.sides[patterns[blocks]], least[blocks], part, A, B)
         for _ in range(100 + 20 * supports.rows.shape[1]):
             ended = batch.ended()
-            if 3 * ended.sum() >= len(blocks):  # what has ended is carried along until it is worth a copy
+            if 5 * ended.sum() >= len(blocks):  # what has ended is carried along until it is worth a copy
                 done = blocks[ended]
                 norms[done] = np.linalg.norm(batch.U[ended], axis=1)
                 U[done] = np.where(norms[done, None] > least[done, None], batch.U[ended], 0.0)

@@ -98,8 +98,17 @@ class Encoding:
 
     # -- new data ------------------------------------------------------------------------------------------------
 
+    def scaled(self, raw: np.ndarray) -> np.ndarray:
+        """Raw inputs (n, d) as the network sees them."""
+        scaled: np.ndarray = (raw - self.offset) / self.divisor
+        return scaled
+
     def inputs(self, table: Table) -> np.ndarray:
         """The scaled inputs (n, d) of new data. Raises Mistakes (D304 to D308, D312)."""
+        return self.scaled(self.raw_inputs(table))
+
+    def raw_inputs(self, table: Table) -> np.ndarray:
+        """The inputs (n, d) of new data in their own units. Raises Mistakes (D304 to D308, D312)."""
         reader = LabelReader(table)
         raw = reader.inputs(self.input, self.columns, {}, None)[0]
         if raw is not None and raw.shape[1] != len(self.offset):
@@ -111,8 +120,7 @@ class Encoding:
             )
         reader.finish()
         assert raw is not None
-        scaled: np.ndarray = (raw - self.offset) / self.divisor
-        return scaled
+        return raw
 
     def as_table(self, X: Any, y: Any = None, weights: Any = None) -> Table:
         """Plain arrays under the names that this encoding looks for. Raises Mistakes (D308)."""

@@ -74,15 +74,17 @@ from reludsl.ir.program import (
     total,
     walk,
 )
+from reludsl.ir.robust_form import RobustForm
 from reludsl.ir.sample_loss import CrossEntropy, Distance, Margin, SampleLoss
 from reludsl.ir.scalar import ScalarFunction, array_functions
 from reludsl.ir.structure import Block, Diagonal, Expand, Slice, Sum, Trace, Transpose, column, row
 from reludsl.ir.substitution import substitute
 from reludsl.ir.symmetry import is_symmetric
 from reludsl.ir.text import expression_text, program_text
-from reludsl.ir.training_form import TrainingForm
+from reludsl.ir.training_form import Changes, Movement, TrainingForm
 from reludsl.ir.translate import Translator, Untranslatable, Vocabulary, axis_keyword, chained
 from reludsl.ir.verifier import Fault, NotConvex, Violation, find_fault, require_convex, verify
+from reludsl.ir.wasserstein_form import WassersteinForm
 
 __all__ = [
     "ONE",
@@ -93,6 +95,7 @@ __all__ = [
     "Block",
     "BlockPenalty",
     "Builder",
+    "Changes",
     "Code",
     "Constant",
     "Constraint",
@@ -119,6 +122,7 @@ __all__ = [
     "Maximum",
     "Minimum",
     "Monotonicity",
+    "Movement",
     "Multiply",
     "Named",
     "Negate",
@@ -131,6 +135,7 @@ __all__ = [
     "Penalty",
     "Placeholder",
     "Program",
+    "RobustForm",
     "Rule",
     "SampleLoss",
     "ScalarFunction",
@@ -153,6 +158,7 @@ __all__ = [
     "Variable",
     "Violation",
     "Vocabulary",
+    "WassersteinForm",
     "Zero",
     "absolute",
     "array_functions",

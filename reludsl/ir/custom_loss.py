@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias
 
 from reludsl.ir.derivative import derivative
 from reludsl.ir.dims import sizes
@@ -22,17 +22,18 @@ from reludsl.ir.expression import (
     Multiply,
     Named,
     Negate,
-    Placeholder,
+    Variable,
 )
-from reludsl.ir.functions import Elementwise, Huber, Hypot, Maximum
+from reludsl.ir.functions import Elementwise, Huber, Hypot, Maximum, absolute, pos
+from reludsl.ir.loss_structure import ARGUMENT, PREDICTION, TARGET, LossStructure, structure_of
 from reludsl.ir.program import walk
 from reludsl.ir.sample_loss import SampleLoss, summed
 from reludsl.ir.scalar import Array
 from reludsl.ir.substitution import substitute
 from reludsl.source import Span
 
-PREDICTION: Final = Placeholder("f")
-TARGET: Final = Placeholder("y")
+if TYPE_CHECKING:
+    from reludsl.ir.robust_form import Reach
 
 ARGUMENTS: Final = (PREDICTION.name, TARGET.name)
 
@@ -53,6 +54,44 @@ class CustomLoss(SampleLoss):
     def expression(self, predictions: Expression, targets: Expression, span: Span | None = None) -> Expression:
         losses = substitute(self.definition, {"f": predictions, "y": targets})
         return losses if losses.span is not None else losses.at(span)
+
+    @cached_property
+    def structure(self) -> LossStructure | None:
+        """What the loss is a function of, where its formula shows it."""
+        return structure_of(self.definition)
+
+    def worst_case(self, reach: Reach, span: Span | None = None) -> Expression:
+        """Of the least margin, or of the farther end of the distance. The rules of convexity prove that it is worst.
+
+        They accept the concave margin, and the two ends on their sides of 0, only where the loss never grows with the
+        margin, or only with the distance.
+        """
+        structure = self.structure
+        assert structure is not None, "robust_obstacle is asked first"
+        ends: tuple[Expression, ...]
+        if structure.of == "margin":
+            ends = (reach.margin(absolute(reach.targets)),)
+        else:
+            above, below = reach.ends()
+            ends = (pos(above), -pos(below))
+        losses = tuple(substitute(structure.function, {ARGUMENT.name: end}) for end in ends)
+        worst = losses[0] if len(losses) == 1 else Maximum(losses)
+        return reach.by_sample(worst if worst.span is not None else worst.at(span))
+
+    @cached_property
+    def robust_obstacle(self) -> str | None:
+        structure = self.structure
+        if structure is None:
+            return "its formula is a function of neither `y * f` nor `f - y` alone"
+        x = Variable("x", sizes("n"))
+        if structure.of == "margin":
+            ends: tuple[Expression, ...] = (-absolute(x) - x,)
+            told = "it is not provably nonincreasing in the margin `y * f`"
+        else:
+            ends = (pos(absolute(x) + x), -pos(absolute(x) + x))
+            told = "it does not provably grow with the distance of `f` from `y`"
+        worst = (substitute(structure.function, {ARGUMENT.name: end}) for end in ends)
+        return None if all(expression.curvature.is_convex for expression in worst) else told
 
     def value(self, F: Array, Y: Array) -> Array:
         return summed(self.losses(F, Y))

@@ -1,4 +1,4 @@
-"""The whole program as displayed mathematics: minimize, over, subject to, where, given."""
+"""The whole program as displayed mathematics: minimize, over, at worst over, subject to, where, given."""
 
 from __future__ import annotations
 
@@ -42,7 +42,8 @@ def _rows(program: Program, notation: Notation) -> Rows:
     rows: Rows = []
     for heading, lines in (
         ("minimize", _objective(program, write)),
-        ("over", _spaces(program.variables, notation)),
+        ("over", _spaces([array for array in program.variables if array not in program.opposed], notation)),
+        ("at worst over", _spaces(program.opposed, notation)),
         ("subject to", [_relation(constraint, write, notation) for constraint in program.constraints]),
         ("where", _definitions(program, write, notation)),
         ("given", _spaces(program.data, notation)),

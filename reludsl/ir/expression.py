@@ -217,8 +217,8 @@ class Placeholder(Expression):
 
     name: str = "t"
     shape: Shape = ()
+    sign: Sign = field(default=Sign.UNKNOWN, compare=False, repr=False)
 
-    sign = Sign.UNKNOWN
     curvature = Curvature.AFFINE
 
 

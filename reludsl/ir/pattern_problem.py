@@ -29,7 +29,8 @@ class PatternProblem:
     `loss` has the methods value, gradient and prox of predictions and targets, `Y` (n, c) are the targets, `weights`
     (n,) those of the samples, or None. The last `free` entries of a column are not penalized. `signed` says whether
     there are columns that add and columns that subtract, `offset` whether there are output biases, with penalties
-    `offset_l1` and `offset_l2`.
+    `offset_l1` and `offset_l2`. `inner_group`, `inner_l1` and `inner_l2` are penalties of columns without their last
+    entry, beside others that count it: certificates know them, kernels are never given them.
     """
 
     X: np.ndarray
@@ -47,6 +48,14 @@ class PatternProblem:
     offset_l1: float = 0.0
     offset_l2: float = 0.0
     scale: float = 1.0
+    inner_group: float = 0.0
+    inner_l1: float = 0.0
+    inner_l2: float = 0.0
+
+    @property
+    def mixed(self) -> bool:
+        """Whether some penalties count the last entries of columns and others leave them out."""
+        return bool(self.inner_group or self.inner_l1 or self.inner_l2)
 
     @property
     def columns(self) -> int:
@@ -252,27 +261,40 @@ class PatternProblem:
         """A lower bound on the optimum from an admissible z (n, c) and bounds on what the columns bring (columns,).
 
         z is scaled until no column brings more than it costs, and then by `share` in [0, 1]; with a ridge a column may
-        bring more, for a price. The sums of z over the samples are the output biases' own condition.
+        bring more, for a price.
         """
-        sums = np.abs(z.sum(axis=0)) if self.offset else np.zeros(1)
         largest, t = float(prices.max(initial=0.0)), 1.0
         if not self.l2 and largest > self.group:
             t = self.group / largest
-        if self.offset_l1 and not self.offset_l2 and t * sums.max() > self.offset_l1:
-            t = self.offset_l1 / float(sums.max())
-        t *= share
-        value = -self.conjugate_value(-t * z)
+        t = share * min(t, self.offset_share(z))
+        value = self.value_without_columns(t * z)
         if self.l2:
             value -= float(np.sum(np.maximum(t * prices - self.group, 0.0) ** 2)) / (2 * self.l2)
-        if self.offset_l2:
-            value -= float(np.sum(np.maximum(t * sums - self.offset_l1, 0.0) ** 2)) / (2 * self.offset_l2)
         return value if np.isfinite(value) else -np.inf
+
+    def offset_share(self, z: np.ndarray) -> float:
+        """How much of z the output biases admit: the sums of z over the samples are their own condition."""
+        largest = float(np.abs(z.sum(axis=0)).max()) if self.offset else 0.0
+        limited = self.offset_l1 and not self.offset_l2 and largest > self.offset_l1
+        return self.offset_l1 / largest if limited else 1.0
+
+    def value_without_columns(self, z: np.ndarray) -> float:
+        """−L*(−z), less what output biases bring beyond what they cost."""
+        value = -self.conjugate_value(-z)
+        if self.offset and self.offset_l2:
+            beyond = np.maximum(np.abs(z.sum(axis=0)) - self.offset_l1, 0.0)
+            value -= float(np.sum(beyond**2)) / (2 * self.offset_l2)
+        return value
 
     def penalty_value(self, u: np.ndarray, c: np.ndarray) -> float:
         """The penalties of columns and output biases."""
         counted = u[: len(u) - self.free]
         total = self.group * np.linalg.norm(counted, axis=0).sum() + self.l1 * np.abs(counted).sum()
         total += 0.5 * self.l2 * np.sum(counted**2)
+        if self.mixed:
+            inner = u[:-1]
+            total += self.inner_group * np.linalg.norm(inner, axis=0).sum() + self.inner_l1 * np.abs(inner).sum()
+            total += 0.5 * self.inner_l2 * np.sum(inner**2)
         return float(total + self.offset_l1 * np.abs(c).sum() + 0.5 * self.offset_l2 * np.sum(c**2))
 
     def shrunk(self, u: np.ndarray, step: float = 1.0) -> np.ndarray:
@@ -316,19 +338,21 @@ def pattern_problem(program: Program, arrays: Mapping[str, np.ndarray]) -> Patte
         Z = np.asarray(arrays[form.Z.name], dtype=float)
         ones = np.ones((len(Z), 1))
         return PatternProblem(ones, Z, None, group=scale * penalty.l1, signed=False, **shared)
-    if penalty.mixed:
-        return None
-    total: BlockPenalty = penalty.total
+    whole: BlockPenalty = penalty if penalty.mixed else penalty.total
+    inner = penalty if penalty.mixed else BlockPenalty()
     masks = np.asarray(arrays[form.D.name], dtype=bool)[:, : masks_of_one_output(form, arrays)]
     return PatternProblem(
         np.asarray(arrays[form.X.name], dtype=float),
         np.asarray(form.activation.gate_values(masks), dtype=float),
         None if form.activation.gated else masks,
-        group=scale * total.group,
-        l1=scale * total.l1,
-        l2=scale * total.l2,
-        free=int(penalty.free_biases),
+        group=scale * whole.group,
+        l1=scale * whole.l1,
+        l2=scale * whole.l2,
+        free=int(penalty.free_biases and not penalty.mixed),
         signed=not form.activation.gated,
+        inner_group=scale * inner.group_without_biases,
+        inner_l1=scale * inner.l1_without_biases,
+        inner_l2=scale * inner.l2_without_biases,
         **shared,
     )
 

@@ -104,7 +104,8 @@ _Node = TypeVar("_Node", bound=Expression)
 class Program:
     """A convex program. What it consists of is listed in the order of first appearance, objective first.
 
-    `form` is what it was built from, where it was (`pattern_form.py` and others): fast methods ask for it.
+    `form` is what it was built from, where it was (`pattern_form.py` and others): fast methods ask for it. Variables
+    that are `opposed` are chosen against the others, to make the objective as large as it can be.
     """
 
     name: str
@@ -112,6 +113,7 @@ class Program:
     constraints: tuple[Constraint, ...] = ()
     meaning: str = ""
     form: object = field(default=None, compare=False, repr=False)
+    opposed: tuple[Variable, ...] = ()
 
     @cached_property
     def expressions(self) -> tuple[Expression, ...]:

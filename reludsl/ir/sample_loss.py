@@ -14,13 +14,17 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from reludsl.ir.dims import Dim
 from reludsl.ir.expression import Expression, Size
-from reludsl.ir.functions import Apply, LogSumExp
+from reludsl.ir.functions import Apply, LogSumExp, Maximum, pos
 from reludsl.ir.scalar import Array, ScalarFunction, array_functions
 from reludsl.ir.structure import Sum, column
 from reludsl.source import Span
+
+if TYPE_CHECKING:
+    from reludsl.ir.robust_form import Reach
 
 
 @dataclass(frozen=True)
@@ -46,13 +50,25 @@ class SampleLoss(ABC):
         span: Span | None = None,
     ) -> Expression:
         """The loss of all samples: the sum, weighted by `weights` (n,), or divided by n or the sum of the weights."""
-        losses = self.expression(predictions, targets, span)
+        return self.combined(self.expression(predictions, targets, span), weights, mean, targets.shape[0])
+
+    def combined(self, losses: Expression, weights: Expression | None, mean: bool, samples: Dim) -> Expression:
+        """The losses of all samples, a row each, as one number."""
         if weights is not None:
             losses = (column(weights) if len(losses.shape) == 2 else weights) * losses
         total = Sum(losses)
         if not mean:
             return total
-        return total / (Size(targets.shape[0]) if weights is None else Sum(weights))
+        return total / (Size(samples) if weights is None else Sum(weights))
+
+    def worst_case(self, reach: Reach, span: Span | None = None) -> Expression:
+        """The worst losses of the samples (n,) over predictions that reach so far: convex, and never too small."""
+        raise NotImplementedError(self.robust_obstacle or "no worst case is known")
+
+    @property
+    def robust_obstacle(self) -> str | None:
+        """Why the loss has no worst case that is convex, to the user; None where it has one."""
+        return None
 
     @abstractmethod
     def value(self, F: Array, Y: Array) -> Array:
@@ -128,6 +144,14 @@ class Margin(SampleLoss):
     def expression(self, predictions: Expression, targets: Expression, span: Span | None = None) -> Expression:
         return Apply(self.function, targets * predictions, span=span)
 
+    def worst_case(self, reach: Reach, span: Span | None = None) -> Expression:
+        """φ(y f − h): the least margin is the worst, as φ never grows (Bai, Gautam, Sojoudi 2022, theorem 4.1)."""
+        return reach.by_sample(Apply(self.function, reach.margin(), span=span))
+
+    @property
+    def robust_obstacle(self) -> str | None:
+        return None if self.function.nonincreasing else "it may grow with the margin `y * f`"
+
     def value(self, F: Array, Y: Array) -> Array:
         return summed(self.function.value(Y * F))
 
@@ -173,6 +197,14 @@ class Distance(SampleLoss):
 
     def expression(self, predictions: Expression, targets: Expression, span: Span | None = None) -> Expression:
         return Apply(self.function, predictions - targets, span=span)
+
+    def worst_case(self, reach: Reach, span: Span | None = None) -> Expression:
+        """ψ(|f − y| + h), or the worse end where ψ is not symmetric (Bai, Gautam, Sojoudi 2022, theorem 5.1)."""
+        if self.function.symmetric:
+            return reach.by_sample(Apply(self.function, reach.distance(), span=span))
+        above, below = reach.ends()
+        ends = Apply(self.function, pos(above), span=span), Apply(self.function, -pos(below), span=span)
+        return reach.by_sample(Maximum(ends))
 
     def value(self, F: Array, Y: Array) -> Array:
         return summed(self.function.value(F - Y))
@@ -222,6 +254,10 @@ class CrossEntropy(SampleLoss):
 
     def expression(self, predictions: Expression, targets: Expression, span: Span | None = None) -> Expression:
         return LogSumExp(predictions, axis=1, span=span) - Sum(targets * predictions, axis=1)
+
+    def worst_case(self, reach: Reach, span: Span | None = None) -> Expression:
+        """log Σ_k exp(max (f_k − f_y)), where each class has the change that is worst for it: a safe upper bound."""
+        return LogSumExp(reach.by_output(reach.greatest()), axis=1, span=span)
 
     def value(self, F: Array, Y: Array) -> Array:
         # Against the true class, so that large predictions do not cancel.

@@ -24,6 +24,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
+from reludsl.ir.attributes import Sign
 from reludsl.ir.dims import Shape, as_dim
 from reludsl.ir.expression import Data, Expression, Placeholder
 
@@ -119,9 +120,9 @@ class ScalarFunction(ABC):
         """Whether φ(t) = φ(-t), so that φ grows with |t|: what a robust distance loss needs."""
         return False
 
-    def definition(self, argument: str = "t", shape: Shape = ()) -> Expression:
-        """φ of a placeholder, for whoever prints or inspects the function by itself."""
-        return self.expression(Placeholder(argument, shape))
+    def definition(self, argument: str = "t", shape: Shape = (), sign: Sign = Sign.UNKNOWN) -> Expression:
+        """φ of a placeholder, for whoever prints or inspects the function by itself, or where its sign is known."""
+        return self.expression(Placeholder(argument, shape, sign))
 
     def unicode(self, argument: str = "t") -> str:
         """φ(argument) as text for a terminal. The argument is one symbol, such as `t` or `fᵢ`."""

@@ -2,6 +2,10 @@
 
     minimize  L(f, y) + Σ penalties,   f = σ(X U + b) α + c
 
+With changes of the samples the loss is that at its worst, and it is X + Δ that the network sees:
+
+    minimize  max {L(f, y) : Δ_k in the set of sample k} + Σ penalties,   f = σ((X + Δ) U + b) α + c
+
 Everybody who needs the network's own objective takes it from here: `explain`, the objective that is reported,
 generated code, and descent, which also needs to know its parts.
 """
@@ -9,18 +13,79 @@ generated code, and descent, which also needs to know its parts.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from reludsl.ir.activation import Activation
+from reludsl.ir.attributes import Sign
 from reludsl.ir.dims import sizes
-from reludsl.ir.expression import Data, Expression, Named, Variable
-from reludsl.ir.functions import sqrt, square, step
+from reludsl.ir.expression import Constant, Data, Expression, Named, Size, Variable
+from reludsl.ir.functions import Norm, Order, absolute, sqrt, square, step
 from reludsl.ir.penalty import Penalty
-from reludsl.ir.program import Program, Term
+from reludsl.ir.program import Constraint, Nonnegative, Program, Term
 from reludsl.ir.sample_loss import SampleLoss
-from reludsl.ir.structure import Sum, row
+from reludsl.ir.structure import Sum, column, row
 from reludsl.source import Span
 
 _n, _d, _m, _c = sizes("n, d, m, c")
+
+
+@dataclass(frozen=True)
+class Changes:
+    """Every sample may change within a set of its own: a ball of order `ball`, a box, or what they have in common.
+
+    Data are `radius` (d,) of the ball, one for each input, and `lower` and `upper` (n, d) of the box. The changes are
+    the variable `Delta` (n, d), or with a ball `Z` (n, d), in units of its radii.
+    """
+
+    ball: Literal[1, 2] | None
+    box: bool
+
+    def __post_init__(self) -> None:
+        if self.ball is None and not self.box:
+            raise ValueError("a set is a ball, a box, or both")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the data."""
+        return (*(("radius",) if self.ball is not None else ()), *(("lower", "upper") if self.box else ()))
+
+    @property
+    def variable(self) -> Variable:
+        if self.ball is None:
+            return Variable("Delta", (_n, _d), meaning="the worst changes of the samples")
+        return Variable("Z", (_n, _d), meaning="the worst changes of the samples, in units of the radii")
+
+    @property
+    def delta(self) -> Expression:
+        """The changes (n, d)."""
+        if self.ball is None:
+            return self.variable
+        radius = Data("radius", (_d,), Sign.NONNEGATIVE, meaning="radii of the inputs")
+        return row(radius) * self.variable
+
+    @property
+    def constraints(self) -> tuple[Constraint, ...]:
+        inside: list[Constraint] = []
+        if self.ball is not None:
+            inside.append(Nonnegative("ball", 1.0 - Norm(self.variable, self.ball, axis=1)))
+        if self.box:
+            lower = Data("lower", (_n, _d), Sign.NONPOSITIVE, meaning="least changes of the inputs")
+            upper = Data("upper", (_n, _d), Sign.NONNEGATIVE, meaning="greatest changes of the inputs")
+            inside += [Nonnegative("least", self.delta - lower), Nonnegative("greatest", upper - self.delta)]
+        return tuple(inside)
+
+
+@dataclass(frozen=True)
+class Movement:
+    """The distribution of the samples may move by `radius`: at most that much times the network's slope is added.
+
+    `order` is that of the norm dual to the one that distances are measured by, see `wasserstein_form.py`. Data are `r`
+    (d,), the inverse scales of the inputs.
+    """
+
+    radius: float
+    order: Order
+    span: Span | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -30,7 +95,7 @@ class TrainingForm:
     Data are `X` (n, d), scaled, `y` (n,) or `Y` (n, c), encoded, with sample weights `omega` (n,), and of a gated
     network the gates `G` (d, m) and `g` (m,). Variables are `U` (d, m), `b` (m,) with a hidden bias, `alpha` (m,), and
     `c0` with an output bias; with several outputs `alpha` is (m, c), one nonzero entry a row, and `c0` is (c,).
-    `width` is the m that is wanted, where one is.
+    `width` is the m that is wanted, where one is. What is `perturbed`, if anything, has data of its own.
     """
 
     loss: SampleLoss
@@ -42,6 +107,7 @@ class TrainingForm:
     hidden_bias: bool = False
     output_bias: bool = False
     width: int | None = None
+    perturbed: Changes | Movement | None = None
     X: Data = Data("X", (_n, _d), meaning="samples, one a row")
     y: Data = Data("y", (_n,), meaning="targets")
     loss_span: Span | None = field(default=None, compare=False, repr=False)
@@ -72,8 +138,9 @@ class TrainingForm:
         return weights_data() if self.weighted else None
 
     def hidden(self) -> Expression:
-        """The hidden neurons on the samples, (n, m)."""
-        weighted: Expression = self.X @ self.U
+        """The hidden neurons on the samples as they are at worst, (n, m). Gates are those of the samples as given."""
+        samples = self.X + self.perturbed.delta if isinstance(self.perturbed, Changes) else self.X
+        weighted: Expression = samples @ self.U
         if self.b is not None:
             weighted = weighted + row(self.b)
         if self.activation.gated:
@@ -103,7 +170,31 @@ class TrainingForm:
             beta = "beta" if len(counted) == 1 else f"beta_{index + 1}"
             terms.append(Term(name, penalty.network_term(self.U, self.alpha, self.b, self.c0, beta), span))
         meaning = "the training problem, over networks of every width m"
-        return Program("training_problem", tuple(terms), meaning=meaning, form=self)
+        constraints: tuple[Constraint, ...] = ()
+        opposed: tuple[Variable, ...] = ()
+        match self.perturbed:
+            case Changes() as changes:
+                meaning += ", against the worst changes of the samples"
+                constraints, opposed = changes.constraints, (changes.variable,)
+            case Movement() as movement:
+                meaning += ", against moved distributions of the samples"
+                terms.insert(1, Term("wasserstein", self._price(movement), movement.span))
+        return Program("training_problem", tuple(terms), constraints, meaning=meaning, form=self, opposed=opposed)
+
+    def _price(self, movement: Movement) -> Expression:
+        """The radius times the sum of the neurons' Lipschitz constants."""
+        radius: Expression = Constant(movement.radius, "epsilon")
+        if not self.mean:
+            radius = radius * (Size(_n) if self.omega is None else Sum(self.omega))
+        r = Data("r", (_d,), Sign.NONNEGATIVE, meaning="slopes of the inputs' scaling")
+        sizes = Sum(absolute(self.alpha), axis=1) if self.several else absolute(self.alpha)
+        slopes = Sum(Norm(column(r) * self.U, movement.order, axis=0) * sizes)
+        return radius * (slopes if self.steepest == 1.0 else self.steepest * slopes)
+
+    @property
+    def steepest(self) -> float:
+        """The steepest slope of the activation."""
+        return max(1.0, abs(self.activation.slope))
 
     @classmethod
     def of(cls, program: Program) -> TrainingForm | None:
@@ -114,6 +205,4 @@ class TrainingForm:
 
 def weights_data() -> Data:
     """The sample weights of a program."""
-    from reludsl.ir.attributes import Sign
-
     return Data("omega", (_n,), Sign.NONNEGATIVE, meaning="weights of the samples")

@@ -105,7 +105,7 @@ class Translator(Generic[T]):
 
     def _applied(self, node: Apply) -> T:
         value = self(node.argument)
-        definition = node.function.definition(shape=node.argument.shape)
+        definition = node.function.definition(shape=node.argument.shape, sign=node.argument.sign)
         uses = sum(isinstance(part, Placeholder) for part in _every(definition))
         if uses > 1 and not isinstance(node.argument, Data | Variable | Named | Constant):
             value = self._build.let(self._fresh(f"{node.function.name}_argument"), value)

@@ -15,15 +15,20 @@ if TYPE_CHECKING:
     from reludsl.data.encoding import Encoding, Samples
     from reludsl.network import Network
 
-Relation = Literal["equal", "upper bound", "lower bound", "local"]
+Relation = Literal["equal", "upper bound", "lower bound", "local", "attacked"]
 
 
 @dataclass(frozen=True)
 class Meaning:
-    """What the program's optimal value is for the non-convex training problem."""
+    """What the program's optimal value is for the non-convex training problem.
+
+    `scope` says what the lower bound of a solve will be on: the optimum of the program, or, where every pattern takes
+    part, that of the training problem as well; None where nothing is proved.
+    """
 
     relation: Relation
     sentence: str
+    scope: Literal["program", "global"] | None = "program"
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,8 +83,14 @@ class Lowered(Protocol):
     @property
     def meaning(self) -> Meaning: ...
 
-    def bind(self, samples: Samples) -> Instance:
-        """The program's arrays for these samples. Raises Mistakes where the data does not admit the formulation."""
+    def bind(self, samples: Samples, encoding: Encoding) -> Instance:
+        """The program's arrays for these samples, which were encoded so.
+
+        Raises Mistakes where the data does not admit the formulation.
+        """
+
+    def objective(self, network: Network, samples: Samples) -> float:
+        """The objective that was trained for, on the network itself and in full, for scaled samples."""
 
     def recover(self, point: Mapping[str, np.ndarray], instance: Instance, encoding: Encoding) -> Recovered:
         """The network that a point of the program stands for."""

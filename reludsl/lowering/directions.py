@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,13 +14,19 @@ from reludsl.model.values import Decision
 if TYPE_CHECKING:
     import numpy as np
 
+    from reludsl.lowering.robust_cones import Reach
+
 MOST_DRAWN = 100_000
 """A guarantee that needs more directions than this is refused: the program would not fit into memory."""
 
 
 @dataclass(frozen=True, eq=False)
 class Patterns:
-    """Masks (n, P) of patterns, a direction (d, P) for each, how many were drawn, and whether these are all."""
+    """Masks (n, P) of patterns, a direction (d, P) for each, how many were drawn, and whether these are all.
+
+    `survived` is how many of those that were drawn, or enumerated, keep on whole sets around the samples, where that
+    was asked.
+    """
 
     masks: np.ndarray
     directions: np.ndarray
@@ -28,13 +34,37 @@ class Patterns:
     origin: str
     complete: bool = False
     decisions: tuple[Decision, ...] = ()
+    survived: int | None = None
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many patterns there were on the way."""
+        survived = {} if self.survived is None else {"survived": self.survived}
+        return {"drawn": self.drawn, **survived, "kept": self.masks.shape[1]}
 
 
-def find_patterns(model: Model, X: np.ndarray, outputs: int) -> Patterns:
-    """The patterns of samples X (n, d), bias included, that the formulation asks for. Raises Mistakes."""
+def find_patterns(
+    model: Model, X: np.ndarray, outputs: int, reach: Reach | None = None, pulls: np.ndarray | None = None
+) -> Patterns:
+    """The patterns of samples X (n, d), bias included, that the formulation asks for. Raises Mistakes.
+
+    With a `reach`, those that keep on the whole set around every sample (D342 where there is none); `pulls` (n, c) see
+    `robust_patterns`.
+    """
+    found = _patterns(model, X, outputs, reach, pulls)
+    if reach is None or found.masks.shape[1]:
+        return found
+    span = None if model.perturbation is None else model.perturbation.span
+    labels = () if span is None else (Label(span, "no neuron keeps its activation on sets of this size"),)
+    bias = "" if model.architecture.hidden_bias else ", or `bias = hidden`, with which one pattern always survives"
+    message = "no activation pattern survives this perturbation"
+    raise Mistakes([Diagnostic("D342", message, labels, (found.origin,), f"choose a smaller radius{bias}")])
+
+
+def _patterns(model: Model, X: np.ndarray, outputs: int, reach: Reach | None, pulls: np.ndarray | None) -> Patterns:
     formulation = model.formulation
     if isinstance(formulation, Exact):
-        return _all_patterns(model, X, formulation)
+        return _surviving(model, X, _all_patterns(model, X, formulation), reach)
     from reludsl.lowering.patterns import patterns_of, sample_patterns
 
     draw, slope = formulation.draw, pattern_slope(model)
@@ -44,9 +74,11 @@ def find_patterns(model: Model, X: np.ndarray, outputs: int) -> Patterns:
         given = read_gates(draw.gates, _folder(model), X.shape[1], draw.gates_span)
         masks, directions = patterns_of(X, given, slope)
         origin = f"{masks.shape[1]} distinct patterns of the {given.shape[1]} directions in `{draw.gates}`"
-        return Patterns(masks, directions, given.shape[1], origin)
+        return _surviving(model, X, Patterns(masks, directions, given.shape[1], origin), reach)
     count = number_to_draw(draw, model, len(X), outputs)
     guaranteed = isinstance(draw.count, Guarantee)
+    if reach is not None:
+        return _robust_patterns(X, count, draw.seed, slope, guaranteed, reach, pulls)
     masks, directions, drawn = sample_patterns(X, count, draw.seed, slope=slope, draws=guaranteed)
     origin = f"{masks.shape[1]} distinct patterns from {drawn} directions"
     decisions: tuple[Decision, ...] = ()
@@ -56,6 +88,42 @@ def find_patterns(model: Model, X: np.ndarray, outputs: int) -> Patterns:
         reason = f"{count} asked for, {drawn} directions brought no more"
         decisions = (Decision("formulation.patterns", str(masks.shape[1]), reason),)
     return Patterns(masks, directions, drawn, origin, decisions=decisions)
+
+
+def _surviving(model: Model, X: np.ndarray, found: Patterns, reach: Reach | None) -> Patterns:
+    """Those of the patterns that keep on the whole sets; fixed gates have to do so by themselves."""
+    if reach is None:
+        return found
+    from reludsl.lowering.robust_cones import inside, surviving
+
+    if model.activation.gated:
+        alive, directions = inside(X, found.directions, reach), found.directions
+    else:
+        alive, directions = surviving(X, found.masks, reach)
+    survived = int(alive.sum())
+    origin = f"{found.origin}; {survived} survive the perturbation"
+    return replace(
+        found, masks=found.masks[:, alive], directions=directions[:, alive], origin=origin, survived=survived
+    )
+
+
+def _robust_patterns(
+    X: np.ndarray, count: int, seed: int, slope: float, draws: bool, reach: Reach, pulls: np.ndarray | None
+) -> Patterns:
+    from reludsl.lowering.robust_patterns import robust_patterns
+
+    masks, directions, drawn, survived = robust_patterns(X, count, seed, reach, slope, draws, pulls)
+    kept = masks.shape[1]
+    origin = f"{kept} distinct patterns that survive the perturbation, {survived} of them from {drawn} directions"
+    reason = f"{survived} of the random ones survive the perturbation, {kept - survived} were searched for"
+    return Patterns(
+        masks,
+        directions,
+        drawn,
+        origin,
+        decisions=(Decision("formulation.patterns", str(kept), reason),),
+        survived=survived,
+    )
 
 
 def pattern_slope(model: Model) -> float:

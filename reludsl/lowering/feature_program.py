@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from reludsl.data.encoding import Encoding, Samples
+    from reludsl.network import Network
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,7 @@ class FeatureProgram:
                 "equal",
                 "Every activation pattern takes part, so the optimum equals that of the non-convex training problem, "
                 "for every sufficiently large width.",
+                "global",
             )
         which = "Random hidden neurons take part" if self.random else "Some activation patterns take part"
         return Meaning(
@@ -76,7 +78,7 @@ class FeatureProgram:
             "is returned attains it.",
         )
 
-    def bind(self, samples: Samples) -> Instance:
+    def bind(self, samples: Samples, encoding: Encoding) -> Instance:
         from reludsl.lowering.directions import find_patterns, number_to_draw
         from reludsl.lowering.features import penalty_norms
         from reludsl.lowering.patterns import random_directions
@@ -115,6 +117,9 @@ class FeatureProgram:
         from reludsl.lowering.features import feature_values
 
         return feature_values(X, directions, self.model.activation.slope, self.model.activation.stepwise)
+
+    def objective(self, network: Network, samples: Samples) -> float:
+        return network.objective_on(samples)
 
     def recover(self, point: Mapping[str, np.ndarray], instance: Instance, encoding: Encoding) -> Recovered:
         import numpy as np

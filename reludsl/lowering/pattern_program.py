@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from reludsl.ir import BlockPenalty, PatternForm, Program
 from reludsl.lowering.base import Code, Instance, Meaning, Recovered
-from reludsl.lowering.scripts import augment_text, patterns_text, split_bias_text
+from reludsl.lowering.scripts import Functions, augment_text, patterns_text, split_bias_text
 from reludsl.model.model import Exact, Model
 from reludsl.model.problem import targets, training_problem
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:  # the program of a spec is there without NumPy: `check` asks 
     import numpy as np
 
     from reludsl.data.encoding import Encoding, Samples
+    from reludsl.lowering.directions import Patterns
+    from reludsl.network import Network
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,7 @@ class PatternProgram:
                 "equal",
                 "Every activation pattern takes part, so the optimum equals that of the non-convex training problem, "
                 "for every sufficiently large width.",
+                "global",
             )
         return Meaning(
             "upper bound",
@@ -79,14 +82,21 @@ class PatternProgram:
             "problem; the network that is returned attains it.",
         )
 
-    def bind(self, samples: Samples) -> Instance:
-        import numpy as np
-
+    def bind(self, samples: Samples, encoding: Encoding) -> Instance:
         from reludsl.lowering.directions import find_patterns
 
         X = augmented(self.model, samples.X)
-        outputs = samples.y.shape[1] if self.form.several else 1
-        found = find_patterns(self.model, X, outputs)
+        return self.instance(X, samples, find_patterns(self.model, X, self.outputs(samples)))
+
+    def outputs(self, samples: Samples) -> int:
+        """The number of the network's outputs."""
+        return int(samples.y.shape[1]) if self.form.several else 1
+
+    def instance(self, X: np.ndarray, samples: Samples, found: Patterns) -> Instance:
+        """The program's arrays for samples X (n, d), bias included, and these patterns."""
+        import numpy as np
+
+        outputs = self.outputs(samples)
         arrays = {"X": X, self.form.y.name: samples.y, "D": found.masks}
         if self.form.several:
             arrays["D"] = np.tile(found.masks, outputs)
@@ -95,8 +105,16 @@ class PatternProgram:
             arrays["omega"] = samples.weights
         exact = all(part.penalty.exact for part in self.model.regularizers)
         complete = found.complete and exact and not self.model.activation.gated
-        counts = {"drawn": found.drawn, "kept": found.masks.shape[1]}
-        return Instance(arrays, found.directions, counts, found.decisions, complete, found.origin)
+        return Instance(arrays, found.directions, found.counts, found.decisions, complete, found.origin)
+
+    @property
+    def prunes(self) -> bool:
+        """Whether neurons are merged as far as the predictions on the samples and the penalty allow it."""
+        penalty = self.form.penalty
+        return not (self.model.activation.gated or penalty.total.l2 or penalty.mixed)
+
+    def objective(self, network: Network, samples: Samples) -> float:
+        return network.objective_on(samples)
 
     def recover(self, point: Mapping[str, np.ndarray], instance: Instance, encoding: Encoding) -> Recovered:
         import numpy as np
@@ -113,7 +131,7 @@ class PatternProgram:
         if activation.gated:
             assert instance.directions is not None
             gates = instance.directions[:, patterns]
-        elif not penalty.total.l2 and not penalty.mixed:
+        elif self.prunes:
             X, total = instance.arrays["X"], penalty.total
             columns, signs, owners = prune_neurons(
                 X, columns, signs, owners, activation.slope, total.group, total.l1, free
@@ -129,21 +147,17 @@ class PatternProgram:
         from reludsl.lowering.pruning import prune_neurons
 
         form, model = self.form, self.model
-        functions, arrays = patterns_text(model)
-        y = form.y.name
-        outputs = f"{y}.shape[1]" if form.several else "1"
-        if form.several:
-            arrays += f"S = np.kron(np.eye({outputs}), np.ones((D.shape[1], 1)))\nD = np.tile(D, {outputs})\n"
+        functions, arrays = self.arrays_text
+        outputs = self.outputs_text
         free, total = int(form.penalty.free_biases), form.penalty.total
         blocks = "U" if model.activation.gated else "np.concatenate([V, W], axis=1)"
         recover = f"blocks = {blocks}\n"
         recover += (
             f"neurons, signs, owners, patterns = effective_neurons(blocks, {outputs}, {not model.activation.gated})\n"
         )
-        prunes = not model.activation.gated and not total.l2 and not form.penalty.mixed
         if model.activation.gated:
             recover += "gates = directions[:, patterns]\n"
-        elif prunes:
+        elif self.prunes:
             arguments = f"{model.activation.slope!r}, {total.group!r}, {total.l1!r}, {free}"
             recover += f"neurons, signs, owners = prune_neurons(X, neurons, signs, owners, {arguments})\n"
         unbalanced = unbalanced_entries(model)
@@ -151,8 +165,27 @@ class PatternProgram:
             f"hidden_weights, output_weights = balanced_neurons(neurons, signs, owners, {outputs}, {unbalanced})\n"
         )
         recover += split_bias_text(model)
-        used = (*functions, effective_neurons, *([prune_neurons] if prunes else []), balanced_neurons)
-        return Code(used, augment_text(model) + arrays, recover)
+        used = (*functions, effective_neurons, *([prune_neurons] if self.prunes else []), balanced_neurons)
+        return Code(used, arrays, recover)
+
+    @property
+    def outputs_text(self) -> str:
+        """The number of outputs in a script."""
+        return f"{self.form.y.name}.shape[1]" if self.form.several else "1"
+
+    @property
+    def arrays_text(self) -> tuple[Functions, str]:
+        """The functions and the statements that make the program's arrays."""
+        functions, arrays = patterns_text(self.model)
+        return functions, augment_text(self.model) + arrays + self.blocks_text
+
+    @property
+    def blocks_text(self) -> str:
+        """The statements that repeat the patterns for each of several outputs."""
+        if not self.form.several:
+            return ""
+        outputs = self.outputs_text
+        return f"S = np.kron(np.eye({outputs}), np.ones((D.shape[1], 1)))\nD = np.tile(D, {outputs})\n"
 
 
 def unbalanced_entries(model: Model) -> int:

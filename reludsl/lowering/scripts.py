@@ -41,6 +41,30 @@ def _gated(model: Model) -> bool:
     return model.activation.gated
 
 
+def robust_patterns_text(model: Model) -> tuple[Functions, str]:
+    """Those of `patterns_text` where patterns have to keep on sets: the statements use a `reach`."""
+    from reludsl.lowering import robust_cones, robust_patterns
+
+    formulation, slope = model.formulation, pattern_slope(model)
+    nothing = 'if not D.shape[1]:\n    sys.exit("no activation pattern survives this perturbation")\n'
+    if isinstance(formulation, Exact) or formulation.draw.gates is not None:
+        functions, text = patterns_text(model)
+        if model.activation.gated:
+            text += "alive = inside(X, directions, reach)\n"
+            return (*functions, robust_cones.inside), text + _ALIVE + nothing
+        text += "alive, directions = surviving(X, D, reach)\n"
+        return (*functions, robust_cones.surviving), text + _ALIVE + nothing
+    functions, text, count = _count(formulation.draw, model)
+    draws = ", draws=True" if isinstance(formulation.draw.count, Guarantee) else ""
+    pulls = "" if draws else ", pulls=pulls"
+    arguments = f"X, {count}, {formulation.draw.seed}, reach, {slope!r}{draws}{pulls}"
+    text += f"D, directions, drawn, survived = robust_patterns({arguments})\n"
+    return (*functions, robust_patterns.robust_patterns), text + nothing
+
+
+_ALIVE = "D, directions = D[:, alive], directions[:, alive]\n"
+
+
 def patterns_text(model: Model) -> tuple[Functions, str]:
     """The functions that find a model's patterns, and the statements that define `D` and `directions`."""
     from reludsl.lowering import patterns

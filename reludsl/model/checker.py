@@ -64,6 +64,7 @@ class _Checker:
                 solver=parts["solver"][0] if parts["solver"] else None,
                 hyperparameters=numbers,
                 decisions=tuple(self.reader.decisions),
+                perturbation=parts["perturbation"][0],
                 sections=self.sections,
             ),
             diagnostics,

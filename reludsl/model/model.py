@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from reludsl.ir import Activation, Penalty, SampleLoss
 from reludsl.model.values import Decision
@@ -11,6 +12,8 @@ from reludsl.options import Settings
 from reludsl.source import Source, Span
 
 Dimension = str | int
+PerFeature = float | tuple[float, ...]
+"""One number for all input columns, or one for each."""
 
 
 def _span() -> Span | None:
@@ -138,6 +141,61 @@ class Regularizer:
 
 
 @dataclass(frozen=True)
+class Perturbation:
+    """The changes δ that every sample must withstand, in units of the raw inputs.
+
+    Those of a ball {‖δ / radius‖ ≤ 1} of the norm (a box has none) with lower ≤ δ ≤ upper that keep the changed input
+    between minimum and maximum.
+    """
+
+    norm: Literal["linf", "l2", "l1", "box"]
+    radius: PerFeature | None = None
+    lower: PerFeature | None = None
+    upper: PerFeature | None = None
+    minimum: PerFeature | None = None
+    maximum: PerFeature | None = None
+    span: Span | None = _span()
+
+    @property
+    def name(self) -> str:
+        return self.norm
+
+    @property
+    def limited(self) -> bool:
+        """Whether there are limits beside a ball."""
+        limits = (self.lower, self.upper, self.minimum, self.maximum)
+        return self.norm != "box" and any(value is not None for value in limits)
+
+    @property
+    def changes_nothing(self) -> bool:
+        """Whether the set is {0} by its radius or its limits."""
+        limits = ((self.radius,), (self.lower, self.upper))
+        return any(all(value is not None and not _any(value) for value in values) for values in limits)
+
+
+def _any(value: PerFeature) -> bool:
+    return any(value) if isinstance(value, tuple) else bool(value)
+
+
+@dataclass(frozen=True)
+class Wasserstein:
+    """How far the distribution of the samples may move on average, in units of the raw inputs, and in which norm."""
+
+    radius: float
+    norm: Literal["linf", "l2", "l1"]
+    span: Span | None = _span()
+
+    @property
+    def name(self) -> str:
+        return "wasserstein"
+
+    @property
+    def changes_nothing(self) -> bool:
+        """Whether nothing moves."""
+        return not self.radius
+
+
+@dataclass(frozen=True)
 class Guarantee:
     """How unlikely it is, with which confidence, that one more random pattern would help (Calafiore, Campi 2005)."""
 
@@ -221,6 +279,7 @@ class Model:
     solver: Solver | None
     hyperparameters: Mapping[str, float]
     decisions: tuple[Decision, ...]
+    perturbation: Perturbation | Wasserstein | None = None
     sections: Mapping[str, Span] = field(default_factory=dict, compare=False, repr=False)
 
     @property

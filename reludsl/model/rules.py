@@ -14,11 +14,14 @@ from reludsl.model.model import (
     Gated,
     Input,
     Loss,
+    Perturbation,
     RandomFeatures,
     Regularizer,
     Target,
+    Wasserstein,
     Weight,
 )
+from reludsl.source import Span
 
 Parts = Mapping[str, list[Any]]
 Rule = Callable[[Mapping[str, Any], Parts], Iterator[Diagnostic]]
@@ -208,6 +211,51 @@ def weight_decays_agree_on_biases(context: Mapping[str, Any], parts: Parts) -> I
     )
 
 
+def perturbation_fits(context: Mapping[str, Any], parts: Parts) -> Iterator[Diagnostic]:
+    """C253, C254: a worst case needs a loss that tells it, and neurons that keep their activation on a set."""
+    perturbation, loss = context.get("perturbation"), context.get("loss")
+    if not isinstance(perturbation, (Perturbation, Wasserstein)) or perturbation.span is None:
+        return
+    label = Label(perturbation.span, "this perturbation", primary=False)
+    moved = isinstance(perturbation, Wasserstein)
+    if isinstance(loss, Loss) and loss.span is not None:
+        reason = loss.function.robust_obstacle
+        if moved and loss.name != "absolute":
+            reason = "the price of moving the distribution is known for `absolute` alone"
+        if reason is not None:
+            yield Diagnostic(
+                "C253",
+                f"the loss `{loss.name}` has no convex worst case under `{perturbation.name}`",
+                (Label(loss.span, reason), label),
+                help="use `loss absolute`"
+                if moved
+                else "write it as a function of `y * f` that never grows with it, or of `f - y` that grows with its "
+                "size, or use another loss",
+            )
+    for what, place, why in _frail(context, moved):
+        yield Diagnostic(
+            "C254",
+            f"`perturbation {perturbation.name}` does not take {what}",
+            (Label(place, why), label),
+            help="use `formulation sampled` and `activation = relu`, `leaky_relu` or `absolute`",
+        )
+
+
+def _frail(context: Mapping[str, Any], moved: bool) -> Iterator[tuple[str, Span, str]]:
+    """What is not made for perturbations, of the samples or of their distribution: its name, its place, and why."""
+    architecture, formulation = context.get("architecture"), context.get("formulation")
+    jumps = "jumps where a gate opens, however small its weights are"
+    if isinstance(architecture, Architecture) and architecture.span is not None:
+        if architecture.activation.stepwise:
+            yield f"the activation `{architecture.activation.name}`", architecture.span, "jumps, so it has no slopes"
+        elif moved and architecture.activation.gated:
+            yield f"the activation `{architecture.activation.name}`", architecture.span, jumps
+    if isinstance(formulation, RandomFeatures) and formulation.span is not None:
+        yield "`formulation random_features`", formulation.span, "cannot keep the activation of its neurons"
+    if moved and isinstance(formulation, Gated) and formulation.span is not None:
+        yield "`formulation gated`", formulation.span, jumps
+
+
 def regularizer_is_there(context: Mapping[str, Any], parts: Parts) -> Iterator[Diagnostic]:
     """L502: without a penalty the optimal network is not unique and its weights are not bounded."""
     regularizers = parts["regularizer"]
@@ -239,5 +287,6 @@ RULES: tuple[Rule, ...] = (
     formulation_fits,
     random_features_fit_regularizers,
     weight_decays_agree_on_biases,
+    perturbation_fits,
     regularizer_is_there,
 )

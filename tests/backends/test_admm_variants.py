@@ -5,6 +5,7 @@ from __future__ import annotations
 import tracemalloc
 from dataclasses import replace
 from itertools import pairwise
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,8 @@ import pytest
 from reludsl.backend import Control, Progress
 from reludsl.backends.admm import AdmmBackend
 from reludsl.backends.admm.anderson import Anderson
-from reludsl.backends.admm.kernel import solve_pattern_program
+from reludsl.backends.admm.cones import Pricing
+from reludsl.backends.admm.kernel import AdmmSolve, solve_pattern_program
 from reludsl.backends.newton.kernel import solve_by_newton
 from reludsl.certificate import dual_bound, feasible_point
 from reludsl.ir import BlockPenalty, Distance
@@ -238,6 +240,41 @@ def test_acceleration_shortens_the_tail_of_a_degenerate_program() -> None:
     assert faster.status == "solved"
     assert faster.history[-1].objective == pytest.approx(best_of_newton(problem), rel=2e-6)
     assert faster.history[-1].iteration < 0.7 * plain.history[-1].iteration
+
+
+@pytest.mark.parametrize("cones", ["exact", "split"])
+@pytest.mark.parametrize("cost", [0.1, 3.0, 40.0])
+def test_bounds_take_a_tenth_of_the_time(cost: float, cones: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a clock of its own: an iteration takes a second, a bound `cost`. Only the first and the last are on trust."""
+    now, priced = [0.0], list[tuple[float, float]]()
+    iterate, price = AdmmSolve._one, Pricing.price
+
+    def one(self: AdmmSolve, measured: bool) -> tuple[float, float]:
+        now[0] += 1.0
+        return iterate(self, measured)
+
+    def timed(self: Pricing, z: np.ndarray) -> None:
+        now[0] += cost
+        priced.append((now[0], cost * (len(priced) + 1)))
+        price(self, z)
+
+    monkeypatch.setattr(AdmmSolve, "_one", one)
+    monkeypatch.setattr(Pricing, "price", timed)
+    monkeypatch.setattr("reludsl.backends.admm.kernel.time", SimpleNamespace(perf_counter=lambda: now[0]))
+    limits: dict[str, dict[str, Any]] = {
+        "iteration limit": {"max_iterations": 1003},
+        "time limit": {"time_limit": 777.0},
+        "solved": {"tolerance": 1e-3},
+    }
+    for status, limit in limits.items():
+        now[0], priced[:] = 0.0, []
+        settings: dict[str, Any] = {"tolerance": 1e-15, "gap": 1e-15, "cones": cones, **limit}
+        result = solve_pattern_program(degenerate(), **settings)
+        assert result.status == status
+        assert all(spent <= 0.1 * elapsed for elapsed, spent in priced[1:-1])
+        assert priced[-1][0] == now[0]  # the end has a bound of its own
+        assert cost > 1 or len(priced) > 5
+        assert np.isfinite(result.history[-1].bound)
 
 
 # -- precision and size --------------------------------------------------------------------------------------------

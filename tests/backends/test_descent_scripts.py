@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from reludsl import ascent, perturbation_sets
 from reludsl.backend import Emitted
-from reludsl.backends.descent import kernel, torch_methods
+from reludsl.backends.descent import kernel, perturbed, torch_methods
 from reludsl.ir import Activation, TrainingForm
 from tests.backends.test_descent import DESCENT, LOSSES, PENALTIES, arrays_for, form_of, run, settings
 
@@ -60,7 +61,13 @@ def script(emitted: Emitted) -> str:
 
 def test_the_kernel_stands_alone() -> None:
     """Its functions go into generated code: NumPy, SciPy and the standard library only; PyTorch inside functions."""
-    for module, allowed in ((kernel, {"scipy.optimize"}), (torch_methods, {"torch.optim", kernel.__name__})):
+    ours = {kernel.__name__, ascent.__name__, perturbation_sets.__name__}
+    for module, allowed in (
+        (kernel, {"scipy.optimize"}),
+        (torch_methods, {"torch.optim", kernel.__name__}),
+        (perturbed, ours),
+        (ascent, ours),
+    ):
         tree = ast.parse(inspect.getsource(module))
         modules = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
         names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}

@@ -110,7 +110,8 @@ def test_all_ways_to_a_direction_lead_the_same(gated: bool, offset: bool) -> Non
     assert iterated == pytest.approx(expected, rel=1e-5, abs=1e-6 * np.abs(expected).max())
     if gated:
         rest = np.concatenate(around._offset_row(step, 0)) if offset else np.zeros((0, len(V)))
-        assert around._gram(step, places) + rest.T @ rest == pytest.approx(B.T @ B, rel=1e-9, abs=1e-9)
+        found = around._gram(step, places, np.sqrt(V)) + (rest * np.sqrt(V)).T @ (rest * np.sqrt(V))
+        assert found == pytest.approx((B * np.sqrt(V)).T @ (B * np.sqrt(V)), rel=1e-9, abs=1e-9)
 
 
 def test_simplicial_cones_end_at_the_optimum_of_the_others() -> None:

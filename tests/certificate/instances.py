@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
+from itertools import product
 
 import numpy as np
 
@@ -46,6 +47,13 @@ LOSSES = {
     "absolute": Distance(Pinball()),
     "quantile": Distance(Pinball(0.7, 0.3)),
 }
+
+
+def _both(counting: str, leaving: str, beta: float) -> BlockPenalty:
+    """Biases are counted by one penalty and left out by the other."""
+    return BlockPenalty(**{counting: beta, f"{leaving}_without_biases": 0.7 * beta})
+
+
 PENALTIES: dict[str, Callable[[float], BlockPenalty]] = {
     "group": lambda beta: BlockPenalty(group=beta),
     "ridge": lambda beta: BlockPenalty(l2=beta),
@@ -58,8 +66,13 @@ PENALTIES: dict[str, Callable[[float], BlockPenalty]] = {
     "free l1": lambda beta: BlockPenalty(l1_without_biases=beta),
     "free sparse group": lambda beta: BlockPenalty(group_without_biases=beta, l1_without_biases=0.5 * beta),
     "free l1, ridge": lambda beta: BlockPenalty(l1_without_biases=0.5 * beta, l2_without_biases=beta),
+    **{
+        f"biased {counting}, {leaving}": partial(_both, counting, leaving)
+        for counting, leaving in product(("group", "l1", "l2"), repeat=2)
+    },
+    "biased all": lambda beta: BlockPenalty(0.5 * beta, 0.2 * beta, 0.1 * beta, 0.3 * beta, 0.2 * beta, 0.4 * beta),
 }
-"""Of columns, by strength; the free ones leave their last entry out."""
+"""Of columns, by strength; the free ones leave their last entry out, and of the biased ones some do."""
 OFFSETS = {
     "none": None,
     "free": BlockPenalty(),
@@ -102,8 +115,9 @@ class Instance:
         return self.activation == "features"
 
     @property
-    def free(self) -> bool:
-        return not self.features and self.penalty.startswith("free")
+    def biased(self) -> bool:
+        """Whether the last entry of a column is a bias of its own."""
+        return not self.features and self.penalty.startswith(("free", "biased"))
 
     @property
     def form(self) -> PatternForm | FeatureForm:
@@ -151,10 +165,10 @@ def _arrays(given: Instance) -> Arrays:
         arrays["omega"] = np.where(np.arange(given.n) % 4 == 1, 0.0, generator.uniform(0.5, 3.0, given.n))
     if given.features:
         return arrays | {"Z": np.maximum(X @ generator.standard_normal((given.d, 10)), 0.0)}
-    if given.free:
+    if given.biased:
         X = np.column_stack([X, np.ones(given.n)])
     D, _, _ = sample_patterns(X, 6, given.seed, slope=ACTIVATIONS[given.activation].slope)
-    if given.free and given.one_sided:
+    if given.biased and given.one_sided:
         D = np.unique(np.column_stack([D, np.ones(given.n, dtype=bool)]), axis=1)
     if not given.several:
         return arrays | {"X": X, "D": D}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from itertools import product
+from itertools import cycle, product
 
 import cvxpy as cp
 import numpy as np
@@ -22,7 +22,7 @@ from reludsl.certificate.duality import (
     feasible_point,
 )
 from reludsl.cones import Supports
-from reludsl.ir import BlockPenalty, PatternForm, objective
+from reludsl.ir import objective
 from reludsl.ir.pattern_problem import as_columns
 from tests.certificate.instances import (
     ACTIVATIONS,
@@ -94,6 +94,8 @@ def assert_weak_duality(given: Instance, seed: int, z_exponent: float, point_exp
         assert bound <= value + 1e-9 * (1 + abs(value))
 
 
+MIXED = [penalty for penalty in PENALTIES if penalty.startswith("biased")]
+UNMIXED = [penalty for penalty in PENALTIES if penalty not in MIXED]
 VARIED = [
     Instance("squared"),
     Instance("squared", offset="free", mean=True, weighted=True),
@@ -117,13 +119,21 @@ VARIED = [
     *[
         Instance("squared" if place % 2 else "logistic", activation, offset, penalty=penalty, one_sided=place % 3 == 0)
         for place, (activation, offset, penalty) in enumerate(
-            product(("relu", "absolute", "gated"), ("none", "free"), PENALTIES)
+            product(("relu", "absolute", "gated"), ("none", "free"), UNMIXED)
+        )
+    ],
+    *[
+        Instance("logistic" if place % 2 else "squared", activation, offset, penalty=penalty, one_sided=place % 3 == 0)
+        for place, (penalty, activation, offset) in enumerate(
+            zip(MIXED, cycle(("relu", "absolute", "leaky")), cycle(("free", "none", "both", "free")), strict=False)
         )
     ],
     Instance("cross-entropy", "relu", "none", several=True, penalty="sparse group"),
     Instance("cross-entropy", "leaky", "free", several=True, weighted=True, penalty="free l1"),
     Instance("cross-entropy", "gated", "none", several=True, weighted=True, penalty="free sparse group"),
     Instance("huber", "gated", "free", several=True, mean=True, penalty="free"),
+    Instance("cross-entropy", "relu", "free", several=True, weighted=True, penalty="biased group, group"),
+    Instance("huber", "leaky", "both", mean=True, penalty="biased l1, group", n=40, d=5),
 ]
 varied = pytest.mark.parametrize("given_", VARIED, ids=lambda given: " ".join(str(given).split("(")[1].split(", ")[:6]))
 
@@ -171,6 +181,8 @@ KINKS = [
         ("quantile", "gated", "both", False, False, True, "free l1, ridge"),
         ("quantile", "features", "free", False, False, False, "group"),
         ("cross-entropy", "relu", "free", True, True, True, "free"),
+        ("absolute", "relu", "none", False, True, True, "biased group, l1"),
+        ("hinge", "leaky", "free", True, False, False, "biased l2, group"),
     )
 ]
 
@@ -422,12 +434,6 @@ def zero_point(given: Instance) -> Arrays:
 def test_kinks_give_no_bound() -> None:
     given_ = Instance("hinge", beta=0.1, seed=5)
     assert dual_bound(given_.program, given_.arrays, Feasible(zero_point(given_), 12.0, 0.0)) is None
-
-
-def test_biases_that_only_some_penalties_count_give_no_bound() -> None:
-    given_ = Instance(seed=5)
-    program = PatternForm(SMOOTH["squared"], BlockPenalty(group=0.1, l1_without_biases=0.1)).program("p")
-    assert dual_bound(program, given_.arrays, Feasible(zero_point(given_), 12.0, 0.0)) is None
 
 
 def test_no_penalty_bounds_by_the_loss_alone() -> None:

@@ -117,7 +117,9 @@ def test_data_and_patterns_are_made_once(monkeypatch: pytest.MonkeyPatch) -> Non
 
     made: list[object] = []
     real = PatternProgram.bind
-    monkeypatch.setattr(PatternProgram, "bind", lambda self, samples: made.append(samples) or real(self, samples))
+    monkeypatch.setattr(
+        PatternProgram, "bind", lambda self, samples, encoding: made.append(samples) or real(self, samples, encoding)
+    )
     reludsl.path("spec.relu", "data.csv", set={"beta": [0.1, 0.2, 0.4]}, folds=3)
     assert len(made) == 4, "one for all training rows, one for the rows outside each fold"
 

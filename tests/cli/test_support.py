@@ -28,7 +28,7 @@ def test_the_matrix_for_machines() -> None:
     for row in rows:
         assert list(row["cells"]) == matrix["backends"]
         for cell in row["cells"].values():
-            assert cell["supported"] == ("refusals" not in cell)
+            assert cell["supported"] == ("refusals" not in cell) == ("bound" in cell)
             assert all(part["code"] and part["reason"] and part["remedy"] for part in cell.get("refusals", ()))
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import combinations, product
 from math import comb
@@ -33,7 +34,8 @@ class Training:
     """A training problem: samples X (n, d), encoded targets Y (n, c), and what the spec says in its words.
 
     `masks` (n, P) are the patterns that take part, all of them for None; `neurons` (d, N), with a last row for hidden
-    biases, are hidden neurons that stay as they are.
+    biases, are hidden neurons that stay as they are. `changes` (K, d) are the corners of the set of changes that every
+    sample has to withstand, `wasserstein` the radius of a ball of distributions and the order of the norm of slopes.
     """
 
     X: np.ndarray
@@ -48,6 +50,8 @@ class Training:
     charges: tuple[Charge, ...] = ()
     masks: np.ndarray | None = None
     neurons: np.ndarray | None = None
+    changes: np.ndarray | None = None
+    wasserstein: tuple[float, float] | None = None
 
     @property
     def samples(self) -> np.ndarray:
@@ -69,6 +73,8 @@ class Training:
     @property
     def patterns(self) -> np.ndarray:
         masks = all_patterns(self.samples) if self.masks is None else self.masks
+        if self.changes is not None and self.gated:
+            masks = masks[:, [_survives(self, mask) for mask in masks.T]]
         if self.activation == "absolute":  # |t| has the same functions on a pattern and on its complement
             masks = np.unique(masks == masks[:1], axis=1)
         return masks
@@ -77,7 +83,22 @@ class Training:
         """A problem whose optimum no network of any width goes below: the square of a product can be split away."""
         whole = replace(self, neurons=None) if self.gated else replace(self, neurons=None, masks=None)
         kept = tuple(charge for charge in self.charges if charge.name != "l2")
-        return replace(whole, charges=kept)
+        return replace(whole, charges=kept, changes=None, wasserstein=None)
+
+    @property
+    def moves(self) -> np.ndarray:
+        """The changes, those of a bias included."""
+        changes = np.zeros((1, self.X.shape[1])) if self.changes is None else self.changes
+        return np.column_stack([changes, np.zeros(len(changes))]) if self.hidden_bias else changes
+
+
+def _survives(training: Training, mask: np.ndarray) -> bool:
+    """Whether some direction keeps all samples on the sides of a pattern, wherever in their sets they are."""
+    X, sides = training.samples, 2.0 * mask - 1.0
+    u, room = cp.Variable(X.shape[1]), cp.Variable()
+    kept = [cp.multiply(sides, (X + move) @ u) >= room for move in training.moves]
+    cp.Problem(cp.Maximize(room), [*kept, cp.norm(u) <= 1]).solve(solver=cp.CLARABEL)
+    return float(room.value) > 1e-6
 
 
 def all_patterns(X: np.ndarray) -> np.ndarray:
@@ -100,16 +121,18 @@ def all_patterns(X: np.ndarray) -> np.ndarray:
 
 def optimum(training: Training) -> float:
     """The least value over networks of every width; of fixed neurons, over their output weights."""
-    prediction, charge, constraints = _fixed(training) if _has_fixed(training) else _blocks(training)
+    predictions, charge, constraints = _fixed(training) if _has_fixed(training) else _blocks(training)
     if training.bias in ("output", "both"):
         offset = cp.Variable(training.Y.shape[1])
-        prediction = prediction + np.ones((len(training.X), 1)) @ cp.reshape(offset, (1, -1), order="C")
+        level = np.ones((len(training.X), 1)) @ cp.reshape(offset, (1, -1), order="C")
+        predictions = [prediction + level for prediction in predictions]
         charge += sum(_offset_charge(part, offset) for part in training.charges if part.biases)
-    program = cp.Problem(cp.Minimize(_loss(training, prediction) + charge), constraints)
+    loss, worst = _loss(training, predictions)
+    program = cp.Problem(cp.Minimize(loss + charge), constraints + worst)
     # The second tolerance is Clarabel's own. Exponential cones need shorter steps now and then.
     for tolerance, step in ((1e-10, 0.99), (1e-8, 0.99), (1e-7, 0.9)):
         tight = dict.fromkeys(("tol_gap_abs", "tol_gap_rel", "tol_feas"), tolerance)
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), suppress(cp.error.SolverError):
             warnings.simplefilter("ignore")  # "may be inaccurate" is a status here
             program.solve(solver=cp.CLARABEL, max_step_fraction=step, **tight)
         if program.status == "optimal":
@@ -120,28 +143,39 @@ def optimum(training: Training) -> float:
 
 def zero_network(training: Training) -> float:
     """The value without any neuron."""
-    return float(_loss(training, cp.Constant(np.zeros(training.Y.shape))).value)
+    return float(_loss(training, [cp.Constant(np.zeros(training.Y.shape))])[0].value)
 
 
 Parts = tuple[Any, Any, list[Any]]
 
 
 def _blocks(training: Training) -> Parts:
-    """Prediction (n, c), penalty and cones of a block for each pattern, sign and output."""
+    """Predictions (n, c) after every change, penalty and cones of a block for each pattern, sign and output."""
     X = training.samples
+    moved = [X + move for move in training.moves]
     slope = {"leaky_relu": training.slope, "absolute": -1.0}.get(training.activation, 0.0)
-    columns, charge, constraints = [], 0, []
+    outputs, charge, constraints = [], 0, []
     for _ in range(training.Y.shape[1]):
-        column: Any = np.zeros(len(X))
+        columns: list[Any] = [np.zeros(len(X)) for _ in moved]
         for mask in training.patterns.T.astype(float):
             slopes = np.diag(mask + slope * (1 - mask))
             for sign in (1.0,) if training.gated else (1.0, -1.0):
                 block = cp.Variable(X.shape[1])
-                column = column + sign * slopes @ X @ block
+                columns = [column + sign * slopes @ A @ block for column, A in zip(columns, moved, strict=True)]
                 charge += sum(_charge(part, block, training.hidden_bias) for part in training.charges)
-                constraints += [] if training.gated else [np.diag(2 * mask - 1) @ X @ block >= 0]
-        columns.append(column)
-    return cp.vstack(columns).T, charge, constraints
+                charge += _transport(training, block)
+                constraints += [] if training.gated else [np.diag(2 * mask - 1) @ A @ block >= 0 for A in moved]
+        outputs.append(columns)
+    return [cp.vstack(columns).T for columns in zip(*outputs, strict=True)], charge, constraints
+
+
+def _transport(training: Training, block: Any) -> Any:
+    """What the slopes of a block cost when the distribution of the samples may move."""
+    if training.wasserstein is None:
+        return 0
+    radius, order = training.wasserstein
+    weights = len(training.X) if training.weights is None else training.weights.sum()
+    return (1 if training.mean else weights) * radius * cp.norm(block[: training.X.shape[1]], order)
 
 
 def _has_fixed(training: Training) -> bool:
@@ -165,7 +199,7 @@ def _fixed(training: Training) -> Parts:
         }[training.activation]
         costs = np.array([_neuron_cost(training, u) for u in training.neurons.T])
     output = cp.Variable((hidden.shape[1], training.Y.shape[1]))
-    return hidden @ output, cp.sum(costs @ cp.abs(output)), []
+    return [hidden @ output], cp.sum(costs @ cp.abs(output)), []
 
 
 def _strength(training: Training) -> float:
@@ -197,13 +231,33 @@ def _offset_charge(charge: Charge, offset: Any) -> Any:
     return charge.strength * cp.norm1(offset)
 
 
-def _loss(training: Training, prediction: Any) -> Any:
-    """The losses of the samples, weighted, and summed or divided by the sum of the weights."""
-    n = len(training.Y)
+def _loss(training: Training, predictions: list[Any]) -> tuple[Any, list[Any]]:
+    """The losses of the samples, weighted, and summed or divided by the sum of the weights; and what makes them worst.
+
+    Of several predictions each output of a sample has its own worst one; of the cross-entropy, each class against the
+    sample's own.
+    """
+    n, c = training.Y.shape
     weights = np.ones(n) if training.weights is None else training.weights
     counted = np.flatnonzero(weights)
-    losses = [weights[k] * _sample_loss(training, prediction[k], training.Y[k]) for k in counted]
-    return cp.sum(cp.hstack(losses)) / (weights.sum() if training.mean else 1.0)
+    constraints: list[Any] = []
+    losses = []
+    for k in counted:
+        y = training.Y[k]
+        if len(predictions) == 1:
+            loss = _sample_loss(training, predictions[0][k], y)
+        elif training.loss == "cross_entropy":
+            lead = cp.Variable(c)
+            constraints += [lead >= F[k] - y @ F[k] for F in predictions]
+            loss = cp.log_sum_exp(lead)
+        else:
+            worst = cp.Variable(c)
+            constraints += [
+                worst[j] >= _sample_loss(training, F[k][j : j + 1], y[j : j + 1]) for F in predictions for j in range(c)
+            ]
+            loss = cp.sum(worst)
+        losses.append(weights[k] * loss)
+    return cp.sum(cp.hstack(losses)) / (weights.sum() if training.mean else 1.0), constraints
 
 
 def _sample_loss(training: Training, f: Any, y: np.ndarray) -> Any:

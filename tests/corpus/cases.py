@@ -115,10 +115,20 @@ PICKLED = npz(X=np.array([{"a": 1}], dtype=object), y=Y)
 SOLVE = "solve spec.relu --data data.csv"
 PATH = "path spec.relu --data data.csv --set "
 PREDICT = "predict net.npz --data data.csv"
+ATTACK = "attack net.npz --data data.csv --radius "
+CERTIFY = "certify net.npz --data data.csv --radius 0.5 --time-limit 1e-9"
 
 
 def _other_version(said: dict[str, object], arrays: dict[str, np.ndarray]) -> None:
     said["version"] = 7
+
+
+def _threshold(said: dict[str, object], arrays: dict[str, np.ndarray]) -> None:
+    said["spec"] = REAL["spec.relu"].replace("two_layer", "two_layer { activation = threshold }")
+
+
+def _matrix(said: dict[str, object], arrays: dict[str, np.ndarray]) -> None:
+    said["columns"] = None
 
 
 def _missing_words(said: dict[str, object], arrays: dict[str, np.ndarray]) -> None:
@@ -274,6 +284,16 @@ CASES = (
         SOLVE,
         spec(more="formulation random_features { neurons = guarantee(violation = 1e-6, confidence = 0.5) }\n") | GOOD,
     ),
+    # Perturbations.
+    Case("D324", "radii_for_other_columns", CHECK, spec(more="perturbation l2 { radius = [1, 2, 3] }\n") | GOOD),
+    Case("D341", "sample_outside", CHECK, spec(more="perturbation linf { radius = 0.1, maximum = 2 }\n") | GOOD),
+    Case("D342", "no_pattern_survives", SOLVE, spec(more="perturbation linf { radius = 9 }\n") | GOOD),
+    Case(
+        "D342",
+        "no_gate_survives",
+        CHECK,
+        spec(more="perturbation l1 { radius = 9 }\nformulation gated { patterns = 4 }\n") | GOOD,
+    ),
     # Gates.
     Case(
         "D318",
@@ -300,7 +320,16 @@ CASES = (
     Case("D302", "picture_without_format", SOLVE + " --plot picture.bmp", REAL | GOOD),
     Case("D330", "picture_unwritable", SOLVE + " --plot nowhere/picture.png", REAL | GOOD),
     Case("D312", "too_many_folds", PATH + "beta=[1,2] --folds 5", REAL | GOOD),
+    Case("S405", "certified_in_no_time", CERTIFY, {**GOOD, "net.npz": network()}, exit_code=0),
     Case("D330", "predictions_unwritable", PREDICT + " -o .", {**GOOD, "net.npz": network()}),
+    # Attacks.
+    Case("D324", "radius_for_other_inputs", ATTACK + "0.1,0.2,0.3", {**GOOD, "net.npz": network()}),
+    Case("D324", "radius_below_zero", ATTACK + "-1", {**GOOD, "net.npz": network()}),
+    Case("D324", "range_upside_down", ATTACK + "1 --minimum 2 --maximum 1", {**GOOD, "net.npz": network()}),
+    Case("D325", "network_of_steps", ATTACK + "0.1", {**GOOD, "net.npz": network(_threshold)}),
+    Case("D304", "attack_without_the_target", ATTACK + "0.1", {**csv("a,b\n1,2\n"), "net.npz": network()}),
+    Case("D302", "attacked_matrix_as_table", ATTACK + "0.1 -o a.csv", {**GOOD, "net.npz": network(_matrix)}),
+    Case("D330", "attacked_data_unwritable", ATTACK + "0.1 -o nowhere/a.csv", {**GOOD, "net.npz": network()}),
     # The command line.
     Case("C220", "unknown_override", SOLVE + " --set bta=1", REAL | GOOD),
     Case("C220", "unreadable_override", SOLVE + " --set beta=1..2", REAL | GOOD),

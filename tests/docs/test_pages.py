@@ -12,7 +12,7 @@ from reludsl.cli import cli
 from reludsl.options import ChoiceType, UnionType
 from tests.docs.transcript import ROOT, Shell, blocks, check_page, copy_of_examples
 
-PAGES = ("README.md", "docs/compiler.md", "docs/paths.md", "docs/solvers.md")
+PAGES = ("README.md", "docs/compiler.md", "docs/paths.md", "docs/robustness.md", "docs/solvers.md")
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -110,6 +110,8 @@ def solve_pattern_program(
 class AdmmSolve:
     """One solve: the iteration, in single precision first if that is asked for, and checks now and then."""
 
+    most_spent = 0.1  # the share of the time that bounds may take
+
     def __init__(
         self,
         problem: PatternProblem,
@@ -133,6 +135,7 @@ class AdmmSolve:
             projector = ConeProjector(problem.X, masks)
         self.exact = None if projector is None else ExactCones(projector, problem.columns)
         self.pricing = Pricing(problem, projector) if settings.gap else None
+        self.spent, self.last_price = 0.0, 0.0  # seconds that bounds took, all of them and the last one
         self.generator = np.random.default_rng(settings.seed)
         state = first_iterate(problem, self.split_cones, settings.rho) if start is None else replace(start)
         self.state, self.iteration, self.accuracy = state, 0, 1e-6
@@ -294,10 +297,9 @@ class AdmmSolve:
 
     def _checked(self, primal: float, dual: float) -> Residuals:
         """Looks at the answer so far: its objective, and, now and then, the bound."""
-        problem, state, settings = self.whole, self.state, self.settings
-        priced = self.pricing is not None and (
-            self.iteration >= self.next_pricing or max(primal, dual) <= 1 or self.iteration >= settings.max_iterations
-        )
+        problem, state = self.whole, self.state
+        begun = time.perf_counter()
+        priced = self.pricing is not None and self._worth_pricing(begun - self.started, max(primal, dual) <= 1)
         feasible = not self.split_cones
         if priced and self.pricing is not None:
             self.next_pricing = self.iteration + max(10, self.iteration // 10)
@@ -305,6 +307,9 @@ class AdmmSolve:
         columns, offset = state.v.astype(float), state.p.astype(float)
         if self.exact is not None and (priced if self.split_cones else state.v.dtype != columns.dtype):
             columns, feasible = self.exact.project(columns, 0.0)[0], True
+        if priced:
+            self.last_price = time.perf_counter() - begun
+            self.spent += self.last_price
         if feasible or self.pricing is None:
             objective = problem.loss_value(problem.predictions(columns, offset))
             objective += problem.penalty_value(columns, offset)
@@ -319,6 +324,16 @@ class AdmmSolve:
         check = Residuals(self.iteration, self.best, primal, dual, state.rho, seconds, bound, active)
         self.result.history.append(check)
         return check
+
+    def _worth_pricing(self, elapsed: float, converged: bool) -> bool:
+        """Whether to compute the bound at this check: as long as it takes a tenth of the time, and always at the end.
+
+        What it will take is what it took last time; the first one is on trust.
+        """
+        if converged or self.iteration >= self.settings.max_iterations or elapsed > self.time_limit:
+            return True
+        within = self.spent + self.last_price <= self.most_spent * (elapsed + self.last_price)
+        return self.iteration >= self.next_pricing and within
 
     def _dual_point(self) -> np.ndarray:
         """Minus a subgradient of the loss: at f, by its last update, or at F u + 1 c^T."""

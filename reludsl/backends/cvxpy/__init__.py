@@ -15,6 +15,7 @@ from reludsl.ir import (
     Named,
     PatternForm,
     Program,
+    RobustForm,
     Translator,
     Untranslatable,
     Variable,
@@ -24,6 +25,7 @@ from reludsl.ir import (
 from reludsl.ir.assignments import assignments
 from reludsl.ir.builders import Code, Objects, Source
 from reludsl.ir.functions import Elementwise, LogSumExp
+from reludsl.ir.robust_form import Reach
 from reludsl.literals import literal
 from reludsl.options import NumberType, Option, Settings, WordType
 
@@ -181,7 +183,8 @@ def build_problem(program: Program, arrays: Mapping[str, np.ndarray]) -> tuple[A
     """The program as a `cvxpy.Problem`, its variables by name, and the constraint that holds its predictions.
 
     The predictions of a pattern or feature program are a variable of their own: the multiplier of the constraint that
-    says what they are is a dual point. Of other programs the constraint is None.
+    says what they are is a dual point. Of a robust program it is the slopes of the network that are one. Of other
+    programs the constraint is None.
     """
     import cvxpy as cp
 
@@ -192,7 +195,10 @@ def build_problem(program: Program, arrays: Mapping[str, np.ndarray]) -> tuple[A
         for variable in program.variables
     }
     form = PatternForm.of(program) or FeatureForm.of(program)
-    build = _Splitting(cvxpy_namespace(), {**values, **variables}, sizes, None if form is None else form.prediction)
+    split = None if form is None else form.prediction
+    if (robust := RobustForm.of(program)) is not None:
+        split = None if robust.obstacles else Reach(robust).slopes
+    build = _Splitting(cvxpy_namespace(), {**values, **variables}, sizes, split)
     translate: Translator[Any] = Translator(CvxpyVocabulary(), build)
     constraints = [translate_constraint(constraint, translate, build) for constraint in program.constraints]
     objective = cp.Minimize(translate(total(program)))
@@ -229,7 +235,8 @@ def dual_point(program: Program, arrays: Mapping[str, np.ndarray], predictions: 
     """
     import numpy as np
 
-    form = PatternForm.of(program) or FeatureForm.of(program)
+    robust = RobustForm.of(program)
+    form = robust.clean if robust is not None else PatternForm.of(program) or FeatureForm.of(program)
     if form is None or predictions is None or predictions.dual_value is None:
         return None
     z = np.asarray(predictions.dual_value, dtype=float)

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from reludsl.backend import LIMITS, Control, Emitted, Outcome, Progress, Status
-from reludsl.ir import Program, TrainingForm
+from reludsl.ir import Changes, Movement, Program, TrainingForm
 from reludsl.options import Choice, ChoiceType, NumberType, Option, Selected, Settings
 
 if TYPE_CHECKING:
@@ -48,6 +48,24 @@ METHODS = (
 )
 _WITH_TORCH = ("sgd", "adam")
 
+_STEPS = {"steps": 7, "step_size": 0.25}
+ATTACKS = (
+    Choice(
+        "pgd",
+        "projected gradient ascent from a random point of each set, drawn once a restart",
+        (
+            Option("steps", NumberType(1, integer=True), "how many steps", default=_STEPS["steps"]),
+            Option(
+                "step_size",
+                NumberType(0, open_minimum=True),
+                "the step, as a share of the radius or of a box's longer side",
+                default=_STEPS["step_size"],
+            ),
+        ),
+    ),
+    Choice("fgsm", "one step from each sample to the border of its set (the fast gradient sign method)"),
+)
+
 
 class DescentBackend:
     """Multistart descent on the training problem, with kernels that also stand in generated code."""
@@ -61,11 +79,21 @@ class DescentBackend:
         "input), output weights with variance 1/m, restart k from the seeds (`seed`, k). With several outputs the "
         "neurons are divided evenly among them. `solved` means that the gradient fell below `tolerance` times its norm "
         "at the start; where the objective has kinks, as with every ReLU, descent often ends at one without that. The "
-        "step sizes are for the objective per sample: where losses are summed, it is divided by the number of samples."
+        "step sizes are for the objective per sample: where losses are summed, it is divided by the number of samples. "
+        "Under a perturbation it trains adversarially: whenever the objective is evaluated, an `attack` looks for the "
+        "worst change of each sample in its set, the objective is the one there, and so is the gradient (Madry et al. "
+        "2018). Gates are those of the samples without changes. Under `wasserstein` it pays the radius times the sum "
+        "of the neurons' Lipschitz constants."
     )
     local = True
     options = (
         Option("method", ChoiceType(METHODS), "how it descends", default="lbfgs"),
+        Option(
+            "attack",
+            ChoiceType(ATTACKS),
+            "how it looks for worst changes, under a perturbation",
+            default=Selected("pgd", Settings(_STEPS)),
+        ),
         Option("restarts", NumberType(1, integer=True), "random starts, of which the best is kept", default=5),
         Option(
             "width",
@@ -112,7 +140,15 @@ class DescentBackend:
         omega = arrays["omega"] if form.weighted else None
         X, Y = arrays[form.X.name], arrays[form.y.name]
         result = train(
-            problem_of(X, Y, form.loss, **_posed(form, settings), omega=omega, gates=gates),
+            problem_of(
+                X,
+                Y,
+                form.loss,
+                **_posed(form, settings),
+                omega=omega,
+                gates=gates,
+                **_perturbed(form, arrays, settings),
+            ),
             _descent(settings),
             **_limits(settings),
             time_limit=float("inf") if control.time_limit is None else control.time_limit,
@@ -121,7 +157,7 @@ class DescentBackend:
         history = tuple(_progress(state) for state in result.history)
         return Outcome(
             _status(result.status),
-            _point(form, result),
+            _point(form, arrays, result),
             history[-1].iteration,
             0.0,
             result.gradient,
@@ -133,7 +169,7 @@ class DescentBackend:
         from reludsl.backends.descent.emission import emitted
 
         form, (method, options) = _form_of(program), _method(settings)
-        return emitted(form, _posed(form, settings), method, options, _limits(settings))
+        return emitted(form, _posed(form, settings), method, options, _limits(settings), _attack(settings))
 
 
 def _form_of(program: Program) -> TrainingForm:
@@ -152,6 +188,29 @@ def _posed(form: TrainingForm, settings: Settings) -> dict[str, Any]:
         "hidden_bias": form.hidden_bias,
         "output_bias": form.output_bias,
     }
+
+
+def _perturbed(form: TrainingForm, arrays: Mapping[str, np.ndarray], settings: Settings) -> dict[str, Any]:
+    """What the kernel is told of a perturbation."""
+    from reludsl.backends.descent.perturbed import ProjectedAscent, price_of_slopes, sets_around
+
+    match form.perturbed:
+        case Changes(order) as changes:
+            sets = sets_around(arrays[form.X.name], order, **{name: arrays[name] for name in changes.names})
+            return {"attack": ProjectedAscent(sets, **_attack(settings))}
+        case Movement(radius, order):
+            counted = 1.0 if form.mean else arrays["omega"].sum() if form.weighted else len(arrays[form.X.name])
+            strength = radius * form.steepest * float(counted)
+            return {"price": partial(price_of_slopes, scale=arrays["r"], order=float(order), strength=strength)}
+    return {}
+
+
+def _attack(settings: Settings) -> dict[str, Any]:
+    """The steps of the attack."""
+    match settings["attack"]:
+        case Selected(_, steps):
+            return {**steps, "random": True}
+    return {"steps": 1, "step_size": 1.0, "random": False}
 
 
 def _method(settings: Settings) -> tuple[str, dict[str, Any]]:
@@ -180,13 +239,18 @@ def _descent(settings: Settings) -> Callable[..., None]:
     return partial(method, **options)
 
 
-def _point(form: TrainingForm, result: Result) -> Mapping[str, np.ndarray] | None:
+def _point(form: TrainingForm, arrays: Mapping[str, np.ndarray], result: Result) -> Mapping[str, np.ndarray] | None:
+    from reludsl.backends.descent.perturbed import in_radii
+
     if result.weights is None:
         return None
     variables = {"U": form.U, "b": form.b, "alpha": form.alpha, "c0": form.c0}
-    return {
+    point = {
         variable.name: getattr(result.weights, name) for name, variable in variables.items() if variable is not None
     }
+    if isinstance(form.perturbed, Changes) and result.changes is not None:
+        point[form.perturbed.variable.name] = in_radii(result.changes, arrays.get("radius"))
+    return point
 
 
 def _progress(state: State) -> Progress:

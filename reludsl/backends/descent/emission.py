@@ -6,19 +6,22 @@ from collections.abc import Mapping
 from typing import Any
 
 from reludsl.backend import Emitted
-from reludsl.backends.descent import kernel, torch_methods
-from reludsl.ir import TrainingForm
+from reludsl.backends.descent import kernel, perturbed, torch_methods
+from reludsl.ir import Changes, Movement, TrainingForm
 from reludsl.ir.scalar_source import construction, standalone_classes
 from reludsl.literals import literal
 
 KERNEL = (
     kernel.Loss,
     kernel.Weights,
+    kernel.Attack,
     kernel.TrainingProblem,
     kernel.State,
     kernel.Result,
     kernel.Watch,
     kernel.train,
+    kernel.begun,
+    kernel.attacked,
     kernel.problem_of,
     kernel.initial_weights,
     kernel.value_and_gradient,
@@ -39,11 +42,17 @@ METHODS: Mapping[str, tuple[Any, ...]] = {
 
 
 def emitted(
-    form: TrainingForm, problem: Mapping[str, Any], method: str, options: Mapping[str, Any], limits: Mapping[str, Any]
+    form: TrainingForm,
+    problem: Mapping[str, Any],
+    method: str,
+    options: Mapping[str, Any],
+    limits: Mapping[str, Any],
+    attack: Mapping[str, Any],
 ) -> Emitted:
     """The code for a training form.
 
-    `problem` are the keyword arguments of `problem_of`, `options` those of the method, `limits` those of `train`.
+    `problem` are the keyword arguments of `problem_of`, `options` those of the method, `limits` those of `train`,
+    `attack` those of `ProjectedAscent`.
     """
     data = [entry.name for entry in form.program().data]
     arrays = {"omega": "omega"} if form.weighted else {}
@@ -51,11 +60,16 @@ def emitted(
         arrays["gates"] = "(G, g)" if form.hidden_bias else "(G, 0.0)"
     posed = [f"{name}={literal(value)}" for name, value in problem.items()]
     posed += [f"{name}={text}" for name, text in arrays.items()]
+    against, functions = _perturbed(form, attack)
+    posed += against
     chosen = ", ".join([method, *(f"{name}={literal(value)}" for name, value in options.items())])
     trained = [f"partial({chosen})" if options else chosen]
     trained += [f"{name}={literal(value)}" for name, value in limits.items()]
     variables = {"U": form.U, "b": form.b, "alpha": form.alpha, "c0": form.c0}
     point = [f'"{entry.name}": weights.{name}' for name, entry in variables.items() if entry is not None]
+    if isinstance(form.perturbed, Changes):
+        changes = "in_radii(result.changes, radius)" if form.perturbed.ball else "result.changes"
+        point.append(f'"{form.perturbed.variable.name}": {changes}')
     solve = f'''def solve({", ".join(data)}):
     """Trains the network by descent from random starts; returns its weights and the status."""
     problem = problem_of(
@@ -82,9 +96,28 @@ def emitted(
     return {{{", ".join(point)}}}, result.status
 '''
     library = {"lbfgs": ("scipy",), "sgd": ("torch",), "adam": ("torch",)}.get(method, ())
-    functions = (*standalone_classes(form.loss), *KERNEL, *METHODS[method])
-    imports = ("from functools import partial",) if options else ()
+    functions = (*standalone_classes(form.loss), *KERNEL, *METHODS[method], *functions)
+    imports = ("from functools import partial",) if options or isinstance(form.perturbed, Movement) else ()
     return Emitted(("numpy", *library), functions, solve, imports)
+
+
+def _perturbed(form: TrainingForm, attack: Mapping[str, Any]) -> tuple[list[str], tuple[Any, ...]]:
+    """The arguments of `problem_of` that tell of a perturbation, and the functions that they call."""
+    match form.perturbed:
+        case Changes(ball) as changes:
+            sets = ", ".join(
+                [form.X.name, *([f"order={ball}"] if ball else []), *(f"{name}={name}" for name in changes.names)]
+            )
+            steps = ", ".join(f"{name}={literal(value)}" for name, value in attack.items())
+            functions = (perturbed.ProjectedAscent, perturbed.sets_around, *([perturbed.in_radii] if ball else []))
+            return [f"attack=ProjectedAscent(sets_around({sets}), {steps})"], functions
+        case Movement(radius, order):
+            counted = [] if form.mean else ["omega.sum()" if form.weighted else f"len({form.X.name})"]
+            strength = " * ".join([repr(radius * form.steepest), *counted])
+            dual = "np.inf" if order == "inf" else repr(float(order))
+            priced = f"partial(price_of_slopes, scale=r, order={dual}, strength={strength})"
+            return [f"price={priced}"], (perturbed.price_of_slopes,)
+    return [], ()
 
 
 def _lines(arguments: list[str]) -> str:

@@ -5,6 +5,9 @@
 sigma(t) is t where t > 0 and slope * t elsewhere, or gate * t with gates that are fixed. The gradient is exact, by two
 matrix products forward and two backward; at a kink it is a subgradient, with the slope below 0 and with the sign 0 of
 the number 0. Every method starts several times from random weights and keeps the iterate whose objective is least.
+
+With an attack the samples are changed, at every evaluation, into the worst that it finds for the weights, and the
+gradient is the one there (Danskin 1966; Madry et al. 2018): all methods then train against it, none knows of it.
 Plain NumPy and SciPy: these functions stand word for word in generated code.
 """
 
@@ -12,8 +15,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from scipy.optimize import minimize
@@ -36,13 +39,27 @@ class Weights(NamedTuple):
     c0: np.ndarray
 
 
+class Attack(Protocol):
+    """What changes the samples, the same way whenever it is asked for the same weights."""
+
+    def begin(self, generator: np.random.Generator) -> Attack:
+        """The attack for a restart, with what it draws at random."""
+
+    def rows(self, index: Any) -> Attack:
+        """The attack on some of the samples."""
+
+    def worst(self, problem: TrainingProblem, weights: Weights) -> np.ndarray:
+        """The changes (n, d) of the problem's samples."""
+
+
 @dataclass(frozen=True, eq=False)
 class TrainingProblem:
     """What is minimized, over networks of m neurons.
 
     X is (n, d), Y (n,) or (n, c), and `factors` (n,) multiply the losses of the samples. A penalty is its name, its
     strength, and whether it counts biases. `feeds`, boolean, (m,) or (m, c), tells which entries of alpha are trained;
-    the others are 0. `gates` (n, m) take the place of the activation where they are given.
+    the others are 0. `gates` (n, m) take the place of the activation where they are given. `attack` changes the
+    samples, `price` is a further term of the weights with its gradient.
     """
 
     X: np.ndarray
@@ -55,6 +72,8 @@ class TrainingProblem:
     gates: np.ndarray | None = None
     hidden_bias: bool = False
     output_bias: bool = False
+    attack: Attack | None = None
+    price: Callable[[Weights], tuple[float, Weights]] | None = None
 
 
 @dataclass(frozen=True)
@@ -77,7 +96,7 @@ class Result:
 
     There is no network where not one objective was finite. The status is solved (the gradient met the tolerance),
     iteration limit, stalled (no lower point was found along the gradient, as at a kink), diverged, time limit or
-    interrupted.
+    interrupted. `changes` (n, d) are those that the attack found for the weights.
     """
 
     weights: Weights | None
@@ -85,6 +104,7 @@ class Result:
     status: str
     objectives: tuple[float, ...]
     history: tuple[State, ...]
+    changes: np.ndarray | None = None
 
 
 @dataclass
@@ -175,11 +195,29 @@ def train(
         generator = np.random.default_rng([seed, restart])
         watch.begin()
         with np.errstate(over="ignore", invalid="ignore"):  # divergence is an ending, not a warning
-            method(problem, initial_weights(problem, generator), watch, generator)
+            method(begun(problem, seed, restart), initial_weights(problem, generator), watch, generator)
         if watch.stopped:
             break
-    weights = None if watch.best is None else balanced_weights(problem, watch.best)
-    return Result(weights, watch.best_gradient, watch.status, tuple(watch.objectives), tuple(watch.history))
+    weights, changes = watch.best, None
+    if weights is not None:
+        at_worst = attacked(begun(problem, seed, watch.best_restart), weights)
+        changes = None if problem.attack is None else at_worst.X - problem.X
+        weights = balanced_weights(at_worst, weights)
+    return Result(weights, watch.best_gradient, watch.status, tuple(watch.objectives), tuple(watch.history), changes)
+
+
+def begun(problem: TrainingProblem, seed: int, restart: int) -> TrainingProblem:
+    """The problem for a restart: an attack draws from seeds of its own, so that all else is as without it."""
+    if problem.attack is None:
+        return problem
+    return replace(problem, attack=problem.attack.begin(np.random.default_rng([seed, restart, 1])))
+
+
+def attacked(problem: TrainingProblem, weights: Weights) -> TrainingProblem:
+    """The problem on the samples as the attack leaves them for these weights; itself without one."""
+    if problem.attack is None:
+        return problem
+    return replace(problem, X=problem.X + problem.attack.worst(problem, weights), attack=None)
 
 
 def problem_of(
@@ -195,6 +233,8 @@ def problem_of(
     gates: tuple[np.ndarray, np.ndarray | float] | None = None,
     hidden_bias: bool = False,
     output_bias: bool = False,
+    attack: Attack | None = None,
+    price: Callable[[Weights], tuple[float, Weights]] | None = None,
 ) -> TrainingProblem:
     """The problem for samples X (n, d), targets Y (n,) or (n, c) and sample weights `omega` (n,).
 
@@ -217,6 +257,8 @@ def problem_of(
         gates=opened,
         hidden_bias=hidden_bias,
         output_bias=output_bias,
+        attack=attack,
+        price=price,
     )
 
 
@@ -237,6 +279,7 @@ def initial_weights(problem: TrainingProblem, generator: np.random.Generator) ->
 
 def value_and_gradient(problem: TrainingProblem, weights: Weights) -> tuple[float, Weights]:
     """The objective and a subgradient, 0 for weights that are not trained. Out of range is inf or nan."""
+    problem = attacked(problem, weights)
     U, b, alpha, c0 = weights
     n, m = len(problem.X), len(alpha)
     Z = problem.X @ U + b
@@ -251,6 +294,10 @@ def value_and_gradient(problem: TrainingProblem, weights: Weights) -> tuple[floa
         penalty, change = penalty_and_gradient(name, weights, biases)
         value += strength * penalty
         gradient = Weights(*(part + strength * more for part, more in zip(gradient, change, strict=True)))
+    if problem.price is not None:
+        price, change = problem.price(weights)
+        value += price
+        gradient = Weights(*(part + more for part, more in zip(gradient, change, strict=True)))
     return value, only_trained(problem, gradient)
 
 

@@ -87,4 +87,5 @@ def batch_of(problem: TrainingProblem, rows: np.ndarray) -> TrainingProblem:
         Y=problem.Y[rows],
         factors=problem.factors[rows] * (len(problem.X) / len(rows)),
         gates=None if problem.gates is None else problem.gates[rows],
+        attack=None if problem.attack is None else problem.attack.rows(rows),
     )

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reludsl.backend import LIMITS, Control, Emitted, Outcome, Progress, Status
-from reludsl.backends.pattern_script import pattern_script
-from reludsl.ir import FeatureForm, PatternForm, Program
+from reludsl.backends.pattern_script import pattern_script, robust_script
+from reludsl.ir import FeatureForm, PatternForm, Program, RobustForm
 from reludsl.literals import literal
 from reludsl.options import NumberType, Option, Settings
 
@@ -38,9 +38,12 @@ class NewtonBackend:
     )
 
     def supports(self, program: Program) -> tuple[str, ...]:
+        robust = RobustForm.of(program)
+        if robust is not None:
+            return robust.obstacles
         form = PatternForm.of(program) or FeatureForm.of(program)
         if form is None:
-            return ("it takes pattern and feature programs only",)
+            return ("it takes pattern and feature programs only, and those under perturbations of single samples",)
         reasons = []
         penalty = form.penalty
         if isinstance(form, FeatureForm):
@@ -65,6 +68,8 @@ class NewtonBackend:
         from reludsl.ir.pattern_problem import as_point, pattern_problem
         from reludsl.presolve import presolve
 
+        if RobustForm.of(program) is not None:
+            return _solved_robustly(program, arrays, settings, control)
         problem = pattern_problem(program, arrays)
         assert problem is not None, "supports() is asked first"
         tolerance = settings["tolerance"]
@@ -78,9 +83,7 @@ class NewtonBackend:
             start=None if start is None else start.iterate,
             monitor=lambda state: control.monitor(_progress(state, problem.scale, tolerance)),
         )
-        status: Status = (
-            "solved" if result.status == "solved" else "interrupted" if result.status == "interrupted" else "limit"
-        )
+        status = _status(result.status)
         return Outcome(
             status,
             as_point(program, presolved.columns(result.columns), result.offset),
@@ -103,7 +106,45 @@ class NewtonBackend:
             "return False",
         )
         call = tuple(f"{name}={literal(value)}" for name, value in settings.items())
+        if RobustForm.of(program) is not None:
+            from reludsl.backends.newton.robust import solve_robust
+
+            return robust_script(program, "an interior-point method", report, call, solve_robust)
         return pattern_script(program, "Newton steps", report, call, solve_by_newton)
+
+
+def _solved_robustly(
+    program: Program, arrays: Mapping[str, np.ndarray], settings: Settings, control: Control
+) -> Outcome:
+    """The outcome of a program against perturbations, by the interior-point method of `robust.py`."""
+    from reludsl.backends.newton.robust import solve_robust
+    from reludsl.ir.robust_problem import robust_problem
+
+    problem, form = robust_problem(program, arrays), RobustForm.of(program)
+    assert problem is not None and form is not None, "supports() is asked first"
+    tolerance = settings["tolerance"]
+    result = solve_robust(
+        problem,
+        tolerance=tolerance,
+        max_iterations=settings["max_iterations"],
+        time_limit=float("inf") if control.time_limit is None else control.time_limit,
+        monitor=lambda state: control.monitor(_progress(state, problem.scale, tolerance)),
+    )
+    status, blocks = _status(result.status), form.blocks
+    parts = result.columns.reshape(len(result.columns), len(blocks), -1)
+    return Outcome(
+        status,
+        {block.name: parts[:, k] for k, block in enumerate(blocks)},
+        result.history[-1].iteration if result.history else 0,
+        message=_ENDS[result.status] if status == "limit" else "",
+        history=tuple(_progress(state, problem.scale, tolerance) for state in result.history),
+        dual=result.dual,
+        supports=result.multipliers,
+    )
+
+
+def _status(ended: str) -> Status:
+    return "solved" if ended == "solved" else "interrupted" if ended == "interrupted" else "limit"
 
 
 @dataclass(frozen=True, eq=False)

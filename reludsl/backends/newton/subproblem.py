@@ -46,11 +46,18 @@ class Columns:
         self.outputs = chosen // patterns % outputs
         self.signs = np.where(chosen // (patterns * outputs) == 0, 1.0, -1.0)
         self.gates = np.ascontiguousarray(problem.gates.T[self.patterns]) * self.signs[:, None]
+        self.products: np.ndarray | None = None
 
     def adjoint(self, z: np.ndarray) -> np.ndarray:
         """F^T z, a column a row (m, d)."""
         weighted = self.gates * (z[:, 0] if z.shape[1] == 1 else z.T[self.outputs])
         return np.asarray(weighted @ self.problem.X)
+
+    def kernel(self) -> np.ndarray:
+        """The inner products X X^T (n, n) of the samples, computed once."""
+        if self.products is None:
+            self.products = self.problem.X @ self.problem.X.T
+        return self.products
 
     def fit(self, active: np.ndarray, values: np.ndarray) -> np.ndarray:
         """The predictions (n, c) of some of the columns with these values."""
@@ -144,6 +151,13 @@ class LegendreLoss:
     def dual(self, z: np.ndarray, fit: np.ndarray, target: np.ndarray) -> np.ndarray:
         """A dual point: minus the gradient of the loss at the fit."""
         return -self.problem.loss_gradient(fit)
+
+
+def solved_with_identity(system: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """(I + S)^{-1} r for a symmetric S (n, n), which is overwritten: a factor takes its place, without a copy."""
+    system.flat[:: len(system) + 1] += 1.0
+    factor = cho_factor(system.T, lower=True, overwrite_a=True, check_finite=False)
+    return np.asarray(cho_solve(factor, right, check_finite=False))
 
 
 class Subproblem:
@@ -251,25 +265,31 @@ class Subproblem:
         simplicial = self.projector is not None and self.projector.gram is not None
         if rows <= n and not simplicial:
             B = np.concatenate([self._rows(step, places, ranks), *self._offset_row(step, output)]) * root
-            system = B @ B.T
-            system[range(len(B)), range(len(B))] += 1.0
-            solution = cho_solve(cho_factor(system, check_finite=False), B @ right, check_finite=False)
+            solution = solved_with_identity(B @ B.T, B @ right)
             return np.asarray(root * (solution @ B - right))
-        work = self.expected_products * len(places) * 2 * (n + self.supports.rows.shape[1]) * self.x.shape[1]
-        if not simplicial and V.max() <= 10.0 * V.min() and work < rows * n * n:
+        d = self.x.shape[1]
+        if self.projector is None:  # products pass over all gates, so that they cost more than their arithmetic
+            work, direct = self.expected_products * len(places) * n * (4 * d + 20), n * n * (2 * len(places) + n // 3)
+        else:
+            work, direct = (
+                self.expected_products * len(places) * 2 * (n + self.supports.rows.shape[1]) * d,
+                rows * n * n,
+            )
+        if not simplicial and V.max() <= 10.0 * V.min() and work < direct:
             return self._iterated(step, places, output, V, residual, accuracy)
+        offset_rows = [row[0] * root for row in self._offset_row(step, output)]
         if self.projector is None:
-            system = self._gram(step, places)
+            system = self._gram(step, places, root)
         elif simplicial:
             system = self._kernel(step, places)
+            system *= root
+            system *= root[:, None]
         else:
-            B = self._rows(step, places, ranks)
+            B = self._rows(step, places, ranks) * root
             system = B.T @ B
-        for row in self._offset_row(step, output):
+        for row in offset_rows:
             system += np.outer(row, row)
-        system *= root[:, None] * root
-        system[range(n), range(n)] += 1.0
-        return np.asarray(-root * cho_solve(cho_factor(system, check_finite=False), right, check_finite=False))
+        return np.asarray(-root * solved_with_identity(system, right))
 
     def _joint(self, step: Step, V: np.ndarray, residual: np.ndarray) -> np.ndarray:
         """The direction where V (n, c, c) couples the outputs: V − V Bᵀ (I + B V Bᵀ)^{-1} B V, times −residual."""
@@ -336,17 +356,21 @@ class Subproblem:
             return []
         return [np.full((1, len(self.problem.X)), np.sqrt(self.sigma * step.offset_slopes[output]))]
 
-    def _gram(self, step: Step, places: np.ndarray) -> np.ndarray:
-        """B^T B (n, n) without B where there are no cones: σ ((X X^T) ∘ (G^T diag(1 − t) G) + T^T T).
+    def _gram(self, step: Step, places: np.ndarray, root: np.ndarray) -> np.ndarray:
+        """B^T B (n, n) without B where there are no cones, its rows and columns scaled by `root` (n,).
 
-        G are the gates of the active columns, T has the rows √t F p̂.
+        It is σ ((X X^T) ∘ (G^T diag(1 − t) G) + T^T T): G are the gates of the active columns, T has the rows √t F p̂.
         """
         problem = self.problem
         gates, shares = self.columns.gates[step.active[places]], self._shares(step)[places]
         directions = step.projections[places] / step.lengths[places, None]
-        T = np.sqrt(1.0 - shares)[:, None] * (directions @ problem.X.T) * gates
         scale = self.sigma / (1.0 + self.sigma * problem.l2)
-        return np.asarray(scale * ((problem.X @ problem.X.T) * ((gates.T * shares) @ gates) + T.T @ T))
+        T = np.sqrt(scale * (1.0 - shares))[:, None] * (directions @ problem.X.T) * gates * root
+        gates = gates * np.sqrt(scale * shares)[:, None] * root
+        system = gates.T @ gates  # of one array with itself: half the products
+        system *= self.columns.kernel()
+        system += T.T @ T
+        return np.asarray(system)
 
     def _kernel(self, step: Step, places: np.ndarray) -> np.ndarray:
         """B^T B (n, n) without B where cones are simplicial: σ Σ_i g_i g_iᵀ ∘ X J_i X^T, g_i the gates of a column."""

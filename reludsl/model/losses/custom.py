@@ -5,7 +5,7 @@ from __future__ import annotations
 from reludsl.diagnostics import Diagnostic, Label
 from reludsl.ir import CustomLoss, Data, Divide, Expression, Fault, Multiply, find_fault, substitute
 from reludsl.ir.attributes import Curvature
-from reludsl.ir.custom_loss import PREDICTION, TARGET
+from reludsl.ir.loss_structure import PREDICTION, TARGET
 from reludsl.model.expressions import FUNCTIONS, read_expression
 from reludsl.model.losses.kind import loss_kind
 from reludsl.model.registry import Refusal

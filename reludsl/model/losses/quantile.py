@@ -25,6 +25,10 @@ class Pinball(ScalarFunction):
     def expression(self, t: Expression) -> Expression:
         if self.above == self.below == 1.0:
             return absolute(t)
+        if t.sign.is_nonnegative:
+            return self.above * t
+        if t.sign.is_nonpositive:
+            return -self.below * t
         return Maximum((self.above * t, -self.below * t))
 
     def value(self, t: Array) -> Array:
