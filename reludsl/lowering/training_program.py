@@ -59,6 +59,7 @@ class TrainingProgram:
                 "Descent on the non-convex robust training problem ends in a local optimum at best. Its worst losses "
                 "are the greatest that attacks found, so the true ones may be higher, and the objective is no bound on "
                 "the global optimum.",
+                None,
             )
         if isinstance(self.form.perturbed, Movement):
             return Meaning(
@@ -66,6 +67,7 @@ class TrainingProgram:
                 "Descent on the non-convex training problem ends in a local optimum at best. The network's Lipschitz "
                 "constant is bounded by the sum of its neurons' own, so what it finds is an upper bound on the global "
                 "optimum of distributionally robust training.",
+                None,
             )
         return Meaning(
             "local",

@@ -35,7 +35,8 @@ class Training:
 
     `masks` (n, P) are the patterns that take part, all of them for None; `neurons` (d, N), with a last row for hidden
     biases, are hidden neurons that stay as they are. `changes` (K, d) are the corners of the set of changes that every
-    sample has to withstand, `wasserstein` the radius of a ball of distributions and the order of the norm of slopes.
+    sample has to withstand, `ball` the radius of a Euclidean one, `wasserstein` the radius of a ball of distributions
+    and the order of the norm of slopes.
     """
 
     X: np.ndarray
@@ -51,6 +52,7 @@ class Training:
     masks: np.ndarray | None = None
     neurons: np.ndarray | None = None
     changes: np.ndarray | None = None
+    ball: float | None = None
     wasserstein: tuple[float, float] | None = None
 
     @property
@@ -73,7 +75,7 @@ class Training:
     @property
     def patterns(self) -> np.ndarray:
         masks = all_patterns(self.samples) if self.masks is None else self.masks
-        if self.changes is not None and self.gated:
+        if (self.changes is not None or self.ball is not None) and self.gated:
             masks = masks[:, [_survives(self, mask) for mask in masks.T]]
         if self.activation == "absolute":  # |t| has the same functions on a pattern and on its complement
             masks = np.unique(masks == masks[:1], axis=1)
@@ -83,7 +85,7 @@ class Training:
         """A problem whose optimum no network of any width goes below: the square of a product can be split away."""
         whole = replace(self, neurons=None) if self.gated else replace(self, neurons=None, masks=None)
         kept = tuple(charge for charge in self.charges if charge.name != "l2")
-        return replace(whole, charges=kept, changes=None, wasserstein=None)
+        return replace(whole, charges=kept, changes=None, ball=None, wasserstein=None)
 
     @property
     def moves(self) -> np.ndarray:
@@ -96,7 +98,8 @@ def _survives(training: Training, mask: np.ndarray) -> bool:
     """Whether some direction keeps all samples on the sides of a pattern, wherever in their sets they are."""
     X, sides = training.samples, 2.0 * mask - 1.0
     u, room = cp.Variable(X.shape[1]), cp.Variable()
-    kept = [cp.multiply(sides, (X + move) @ u) >= room for move in training.moves]
+    reach = 0 if training.ball is None else training.ball * cp.norm(u[: training.X.shape[1]])
+    kept = [cp.multiply(sides, (X + move) @ u) - reach >= room for move in training.moves]
     cp.Problem(cp.Maximize(room), [*kept, cp.norm(u) <= 1]).solve(solver=cp.CLARABEL)
     return float(room.value) > 1e-6
 
@@ -154,9 +157,10 @@ def _blocks(training: Training) -> Parts:
     X = training.samples
     moved = [X + move for move in training.moves]
     slope = {"leaky_relu": training.slope, "absolute": -1.0}.get(training.activation, 0.0)
-    outputs, charge, constraints = [], 0, []
+    outputs, steepness, charge, constraints = [], [], 0, []
     for _ in range(training.Y.shape[1]):
         columns: list[Any] = [np.zeros(len(X)) for _ in moved]
+        steep: Any = np.zeros(training.X.shape)
         for mask in training.patterns.T.astype(float):
             slopes = np.diag(mask + slope * (1 - mask))
             for sign in (1.0,) if training.gated else (1.0, -1.0):
@@ -164,9 +168,34 @@ def _blocks(training: Training) -> Parts:
                 columns = [column + sign * slopes @ A @ block for column, A in zip(columns, moved, strict=True)]
                 charge += sum(_charge(part, block, training.hidden_bias) for part in training.charges)
                 charge += _transport(training, block)
-                constraints += [] if training.gated else [np.diag(2 * mask - 1) @ A @ block >= 0 for A in moved]
+                reach = 0 if training.ball is None else training.ball * cp.norm(block[: training.X.shape[1]])
+                constraints += [] if training.gated else [np.diag(2 * mask - 1) @ A @ block >= reach for A in moved]
+                steep = steep + sign * cp.reshape(np.diag(slopes), (-1, 1), order="C") @ cp.reshape(
+                    block[: training.X.shape[1]], (1, -1), order="C"
+                )
         outputs.append(columns)
-    return [cp.vstack(columns).T for columns in zip(*outputs, strict=True)], charge, constraints
+        steepness.append(steep)
+    predictions = [cp.vstack(columns).T for columns in zip(*outputs, strict=True)]
+    if training.ball is None:
+        return predictions, charge, constraints
+    return [*predictions, *_within_ball(training, predictions[0], steepness, constraints)], charge, constraints
+
+
+def _within_ball(training: Training, F: Any, steepness: list[Any], constraints: list[Any]) -> list[Any]:
+    """The greatest and the least predictions in a ball around each sample; of the cross-entropy, against the own class.
+
+    How far they are from the middle is a variable that may be more than the norm of the slopes, which never helps.
+    """
+    n, c = training.Y.shape
+    if training.loss == "cross_entropy":
+        own = [sum(float(training.Y[k, j]) * steepness[j][k] for j in range(c)) for k in range(n)]
+    reach = cp.Variable((n, c))
+    for j in range(c):
+        for k in range(n):
+            slope = steepness[j][k] - (own[k] if training.loss == "cross_entropy" else 0)
+            constraints.append(reach[k, j] >= training.ball * cp.norm(slope))
+    # The prediction of the own class has no slope against itself, so the reach of its row may be 0.
+    return [F + reach, F - reach]
 
 
 def _transport(training: Training, block: Any) -> Any:
@@ -248,7 +277,8 @@ def _loss(training: Training, predictions: list[Any]) -> tuple[Any, list[Any]]:
             loss = _sample_loss(training, predictions[0][k], y)
         elif training.loss == "cross_entropy":
             lead = cp.Variable(c)
-            constraints += [lead >= F[k] - y @ F[k] for F in predictions]
+            middle = predictions[0][k]
+            constraints += [lead >= F[k] - y @ (middle if training.ball is not None else F[k]) for F in predictions]
             loss = cp.log_sum_exp(lead)
         else:
             worst = cp.Variable(c)
