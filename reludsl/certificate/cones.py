@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -55,12 +56,23 @@ class PatternCones:
 
         0 when all hold.
         """
-        longest = max(float(np.linalg.norm(columns, axis=0).max(initial=0.0)) for columns in blocks)
-        if longest == 0.0:
-            return 0.0
-        worst = 0.0
-        for columns in blocks:
-            nonzero = np.flatnonzero(columns.any(axis=0))
-            products = self.projector.sides[nonzero] * (columns[:, nonzero].T @ self.projector.unit.T)
-            worst = min(worst, float(products.min(initial=0.0)))
-        return -worst / longest
+
+        def room(columns: np.ndarray, patterns: np.ndarray) -> np.ndarray:
+            return np.asarray(self.projector.sides[patterns] * (columns.T @ self.projector.unit.T))
+
+        return largest_violation(blocks, room)
+
+
+def largest_violation(blocks: tuple[np.ndarray, ...], room: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> float:
+    """The largest violation of blocks of columns (d, P), one a pattern, relative to the longest; 0 when all hold.
+
+    `room` tells of columns (d, m) and their patterns (m,) how far they are inside of their cones, below 0 outside.
+    """
+    longest = max(float(np.linalg.norm(columns, axis=0).max(initial=0.0)) for columns in blocks)
+    if longest == 0.0:
+        return 0.0
+    worst = 0.0
+    for columns in blocks:
+        nonzero = np.flatnonzero(columns.any(axis=0))
+        worst = min(worst, float(room(columns[:, nonzero], nonzero).min(initial=0.0)))
+    return -worst / longest

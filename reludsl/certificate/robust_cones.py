@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from reludsl.certificate.cones import largest_violation
 from reludsl.ir import RobustForm
 from reludsl.lowering.perturbed import reach_of
 from reludsl.lowering.robust_cones import open_features, surviving
@@ -43,15 +44,8 @@ class RobustCones:
 
         0 when all hold.
         """
-        longest = max(float(np.linalg.norm(columns, axis=0).max(initial=0.0)) for columns in blocks)
-        if longest == 0.0:
-            return 0.0
-        worst = 0.0
-        for columns in blocks:
-            nonzero = np.flatnonzero(columns.any(axis=0))
-            room = self.room(columns[:, nonzero], nonzero) / np.where(self.norms > 0, self.norms, 1.0)[:, None]
-            worst = min(worst, float(room.min(initial=0.0)))
-        return -worst / longest
+        lengths = np.where(self.norms > 0, self.norms, 1.0)[:, None]
+        return largest_violation(blocks, lambda columns, patterns: self.room(columns, patterns) / lengths)
 
     def project(self, columns: np.ndarray) -> np.ndarray:
         """Columns (d, P) inside of their cones, near the given ones: 0 where a cone has no interior."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import cvxpy as cp
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,8 +14,6 @@ from scipy.optimize import linprog
 from reludsl.cones.robust import RobustCones
 from reludsl.cones.spread import BallSpread, BoxSpread
 from reludsl.lowering.patterns import sample_patterns
-
-cp: Any = pytest.importorskip("cvxpy")
 
 Spread = BoxSpread | BallSpread
 KINDS = ("box", "boxes", "ball", "ball without bias", "nothing")
