@@ -15,6 +15,8 @@ from benchmarks.solvers import SOLVERS
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results.jsonl"
 PAGE = HERE.parent / "docs" / "benchmarks.md"
+REPRODUCED = HERE / "reproduction.jsonl"
+REPRODUCTION_PAGE = HERE.parent / "docs" / "reproduction.md"
 
 _results = click.option(
     "--results", "path", type=click.Path(path_type=Path), default=RESULTS, help="the file of results"
@@ -90,6 +92,51 @@ def robust(path: Path) -> None:
 
 
 @main.command()
+@click.option("--results", "path", type=click.Path(path_type=Path), default=REPRODUCED, help="the file of results")
+@click.option(
+    "--page",
+    type=click.Path(path_type=Path, exists=True),
+    default=REPRODUCTION_PAGE,
+    help="the page with the markers",
+)
+@click.option("--limit", default=10.0, show_default=True, help="seconds of a run, after which it gives what it has")
+@click.option("--only", default="", metavar="TEXT", help="instances whose `name, strength` contains TEXT")
+@click.option("--fresh", is_flag=True, help="forget the results that the file has")
+def reproduction(path: Path, page: Path, limit: float, only: str, fresh: bool) -> None:
+    """Runs the published instances that the file of results does not have, and writes their tables into the page."""
+    from benchmarks.report import with_report
+    from benchmarks.reproduced import report
+    from benchmarks.reproduction import run as run_reproduction
+
+    if fresh:
+        path.unlink(missing_ok=True)
+    records = run_reproduction(path, limit, only, lambda line: click.echo(line, err=True))
+    page.write_text(with_report(page.read_text(encoding="utf-8"), report(records)), encoding="utf-8")
+
+
+@main.command()
+@_results
+@click.option("--problems", type=_Names(PROBLEMS), default=(), help="these problems only")
+@click.option("--limit", default=300.0, show_default=True, help="CPU seconds after which no further restart begins")
+def adaptive(path: Path, problems: tuple[str, ...], limit: float) -> None:
+    """Runs the searches for patterns, and restarts of descent, that the file of results does not have."""
+    from benchmarks.adaptive import run as run_adaptive
+    from benchmarks.adaptive import table
+
+    click.echo(table(run_adaptive(path, lambda line: click.echo(line, err=True), problems, limit)))
+
+
+@main.command()
+@_results
+def relaxation(path: Path) -> None:
+    """Runs the semidefinite relaxations that the file of results does not have, and prints their table."""
+    from benchmarks.relaxation import run as run_relaxation
+    from benchmarks.relaxation import table
+
+    click.echo(table(run_relaxation(path, lambda line: click.echo(line, err=True))))
+
+
+@main.command()
 @_results
 @click.option("--page", type=click.Path(path_type=Path, exists=True), default=PAGE, help="the page with the markers")
 def render(path: Path, page: Path) -> None:
@@ -112,6 +159,10 @@ def measure(asked: dict[str, object], answer: Path) -> None:
             record = problem_record(name)
         case {"what": "products", "problem": str(name)}:
             record = products_record(name)
+        case {"what": "relaxation", "number": int(number), "solver": str(solver)}:
+            from benchmarks.relaxation import CASES, measured
+
+            record = measured(CASES[number], solver)
         case {"what": "run", "greatest": float(greatest), **rest}:
             rest.pop("what", None)
             record = run_record(Cell(**rest), greatest)  # type: ignore[arg-type]

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import polars as pl
 
-from benchmarks import robust
+from benchmarks import adaptive, relaxation, robust
 from benchmarks.results import Record
 from benchmarks.solvers import SOLVERS
 from benchmarks.summary import GAPS, Outcome, Summary
@@ -36,6 +36,11 @@ def report(records: list[Record]) -> str:
         ("Against pyscnn, augmented Lagrangian", table(_against(summary, "pyscnn al"))),
         ("Gated networks against pyscnn, R-FISTA", table(_against(summary, "pyscnn rfista"))),
         ("Robust programs", robust.table([record for record in records if record["what"] == "robust"])),
+        (
+            "The relaxation: CPU seconds until the certified bound is as near to the best one known",
+            relaxation.table([record for record in records if record["what"] == "relaxation"]),
+        ),
+        ("Searched patterns against restarts of descent", adaptive.table(records)),
         ("ADMM: iterations until the gap is met", table(_admm(summary))),
         ("Descent on the non-convex network", table(descent_rows(summary))),
         ("Products, as shares of the fastest matrix product", table(_products(summary))),
@@ -81,15 +86,21 @@ def shown(value: object) -> str:
             return str(value)
 
 
-def _machine(summary: Summary) -> str:
-    machine = summary.machine
-    if not machine:
-        return ""
+def machine_line(machine: Record) -> str:
+    """When and on what a run was made, and with which packages."""
     packages = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
+    return (
+        f"{machine['date']}, {machine['processor']}, {machine['cores']} cores, {machine['gigabytes']} GB, "
+        f"{machine['system']}, one thread; Python {machine['python']}, {packages}."
+    )
+
+
+def _machine(summary: Summary) -> str:
+    if not summary.machine:
+        return ""
     missing = sorted({key[2] for key, outcome in summary.outcomes.items() if outcome.status == "not installed"})
     lines = [
-        f"{machine['date']}, {machine['processor']}, {machine['cores']} cores, {machine['gigabytes']} GB, "
-        f"{machine['system']}, one thread; Python {machine['python']}, {packages}.",
+        machine_line(summary.machine),
         *(f"Not installed, so left out: {', '.join(missing)}." for _ in missing[:1]),
     ]
     return "\n".join(lines)

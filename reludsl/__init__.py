@@ -6,7 +6,7 @@
     solution.network.save("net.npz")
 
 The verbs are those of the command line: `check`, `explain`, `compile`, `solve`, `path`, `compare`,
-`attack`, and `load` for saved networks.
+`attack`, `report` for a page on a solution, and `load` for saved networks.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from reludsl.api import Report, attack, certify, check, compare, compile, explain, load, path, solve
+    from reludsl.api import Report, attack, certify, check, compare, compile, explain, load, path, report, solve
     from reludsl.attacks import AttackResult
     from reludsl.comparison import Comparison
     from reludsl.diagnostics import Diagnostic
@@ -46,6 +46,7 @@ _HOMES = {
     "explain": "api",
     "load": "api",
     "path": "api",
+    "report": "api",
     "solve": "api",
 }
 
@@ -68,6 +69,7 @@ __all__ = [
     "explain",
     "load",
     "path",
+    "report",
     "solve",
 ]
 

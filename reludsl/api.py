@@ -1,4 +1,4 @@
-"""The verbs in Python: check, explain, compile, solve, path, compare, load, attack.
+"""The verbs in Python: check, explain, compile, solve, path, compare, report, load, attack.
 
 Each takes a path, text, or a parsed spec, and arrays.
 """
@@ -10,8 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
+from reludsl.certifying import Certify
 from reludsl.diagnostics import DataPlace, Diagnostic, has_errors
 from reludsl.files import why_unreadable
 from reludsl.grammar import tree
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from reludsl.attacks import AttackResult
     from reludsl.backends import Progress
+    from reludsl.certificate import CertifyProgress
     from reludsl.comparison import Comparison
     from reludsl.model.model import Model
     from reludsl.network import Network
@@ -118,6 +120,10 @@ def solve(
     time_limit: float | None = None,
     threads: int | None = None,
     monitor: Callable[[Progress], bool] = lambda progress: False,
+    certify: Literal["global"] | None = None,
+    certify_seconds: float | None = 60.0,
+    certify_gap: float = 1e-3,
+    certify_monitor: Callable[[CertifyProgress], bool] = lambda progress: False,
 ) -> Solution:
     """Trains the spec's network.
 
@@ -131,16 +137,21 @@ def solve(
         time_limit: seconds, more than 0, after which the solver stops with its best iterate.
         threads: of linear algebra, at least 1; otherwise what the environment says, or 1.
         monitor: called with each `Progress`; returning True stops the solver.
+        certify: "global" for a proved bound on the non-convex training problem, in `Solution.certificate`.
+        certify_seconds: more than 0, after which that ends with what it has proved; None for any number.
+        certify_gap: the relative gap, in (0, 1), at which it is content.
+        certify_monitor: called with each `CertifyProgress`; returning True ends it with what it has proved.
 
     Raises:
-        Mistakes: the spec or the data is wrong.
+        Mistakes: the spec or the data is wrong, or the certificate that is asked for is not to be had (C27x, D329).
         NoSolution: the solver ended without any iterate.
     """
     _require_one_kind_of_test(test, holdout)
     _require_sensible_limits(time_limit, threads)
+    wanted = _certificate_wanted(certify, certify_seconds, certify_gap, certify_monitor)
     compilation = compilation_of(spec, set)
     bound = compilation.bind(data, target=target, test=test, holdout=holdout, split_seed=split_seed)
-    return compilation.solve(bound, backend, time_limit, monitor, threads=threads)
+    return compilation.solve(bound, backend, time_limit, monitor, threads=threads, certify=wanted)
 
 
 def path(
@@ -204,6 +215,8 @@ def compare(
 ) -> Comparison:
     """Trains the spec's network with every backend that takes its program, or with those of `backends`.
 
+    `picos` does what `cvxpy` does, in more time, and has to be named.
+
     The backend that the spec names has the spec's settings, others their defaults. `monitor_for` is called with each
     backend's name and gives its monitor; the rest is as in `solve`. Raises Mistakes, and NoSolution when no backend had
     any iterate.
@@ -216,6 +229,21 @@ def compare(
     options: dict[str, Any] = {"target": target, "test": test, "holdout": holdout, "split_seed": split_seed}
     options |= {"names": backends, "time_limit": time_limit, "threads": threads, "monitor_for": monitor_for}
     return compare_backends(compilation.source, compilation.overrides, data, **options)
+
+
+def _certificate_wanted(
+    scope: str | None, seconds: float | None, gap: float, monitor: Callable[[CertifyProgress], bool]
+) -> Certify | None:
+    """Raises ValueError for an unknown scope, and for limits out of range."""
+    if scope is None:
+        return None
+    if scope != "global":
+        raise ValueError(f'certify is {scope!r}; there is "global"')
+    if seconds is not None and not seconds > 0:
+        raise ValueError(f"certify_seconds is {seconds}; a number of seconds above 0 is needed")
+    if not 0 < gap < 1:
+        raise ValueError(f"certify_gap is {gap}; a relative gap lies between 0 and 1")
+    return Certify(gap, seconds, monitor)
 
 
 def _require_one_kind_of_test(test: Any, holdout: float) -> None:
@@ -231,6 +259,23 @@ def _require_sensible_limits(time_limit: float | None, threads: int | None) -> N
     if time_limit is not None and not time_limit > 0:
         raise ValueError(f"time_limit is {time_limit}; a number of seconds above 0 is needed")
     require_threads(threads)
+
+
+def report(solution: Solution, path: str | os.PathLike[str] | None = None) -> str:
+    """One page of HTML on a solution: problem, result, certificate, network, convergence, decisions, spec.
+
+    Returns the page, and writes it to `path`, which ends in `.html`, if one is given. It holds all that it shows, and
+    no script. Raises Mistakes (D302, D330), ValueError for a solution of `path`, which no longer holds its data,
+    and ImportError without matplotlib (the extra `plot`).
+    """
+    from reludsl.reports import page_of, refuse_page, save_page
+
+    if path is not None:
+        refuse_page(path)
+    page = page_of(solution)
+    if path is not None:
+        save_page(path, page)
+    return page
 
 
 def load(path: str | os.PathLike[str]) -> Network:

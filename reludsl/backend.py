@@ -62,11 +62,26 @@ class Start(Protocol):
         """
 
 
+@dataclass(frozen=True, eq=False)
+class Guess:
+    """A point of the program that is solved, its variables by name, with a dual point of its predictions (n, c).
+
+    It is a start for whatever backend knows how to begin at a point: the patterns need not be those of any solve
+    before.
+    """
+
+    point: Mapping[str, np.ndarray]
+    dual: np.ndarray
+
+    def beyond(self, earlier: object, factor: float) -> Guess:
+        return self
+
+
 @dataclass(frozen=True)
 class Control:
     """What the caller keeps in hand: a time limit in seconds, and a monitor that ends the solve by returning True.
 
-    `start` is what an earlier solve of a similar program left in its outcome: a backend may begin there.
+    `start` is what an earlier solve of a similar program left in its outcome, or a `Guess`: a backend may begin there.
     """
 
     time_limit: float | None = None
@@ -144,6 +159,10 @@ class Backend(Protocol):
     @property
     def local(self) -> bool:
         """Whether it solves the non-convex training problem, and is given that instead of the convex program."""
+
+    @property
+    def by_name(self) -> bool:
+        """Whether comparisons leave it out unless it is named: it does what another backend does, in more time."""
 
     def supports(self, program: Program) -> tuple[str, ...]:
         """Why this backend cannot take the program, a sentence a reason; empty when it can."""

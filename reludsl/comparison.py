@@ -118,6 +118,11 @@ class Comparison:
 _VERBS = {"refused": "does not take it", "failed": "failed", "limit": "stopped early", "interrupted": "was interrupted"}
 
 
+def compared_backends() -> list[str]:
+    """The backends that are compared where none is named."""
+    return [name for name, backend in backends().items() if not backend.by_name]
+
+
 def compare_backends(
     source: Source,
     overrides: Mapping[str, tree.Value],
@@ -129,7 +134,7 @@ def compare_backends(
     monitor_for: Callable[[str], Monitor] = lambda name: lambda progress: False,
     **options: Any,
 ) -> Comparison:
-    """Solves the spec with every backend, or those of `names`, on the same arrays.
+    """Solves the spec with the backends of `names`, or `compared_backends()`, on the same arrays.
 
     The backend that the spec names gets the spec's settings, others their defaults. `options` are those of
     `data.binding.bind`; `monitor_for` is told which backend comes next and gives the monitor for its solve. Raises
@@ -145,7 +150,7 @@ def compare_backends(
     solutions: dict[str, Solution] = {}
     stopped: list[Mistakes] = []
     with interruptible() as interruption:
-        for name in dict.fromkeys(names or backends()):
+        for name in dict.fromkeys(names or compared_backends()):
             started = time.perf_counter()
             end = _attempt(Compilation(source, overrides), bound, name, time_limit, monitor_for(name), threads)
             rows.append(_row(name, end, metric, time.perf_counter() - started))

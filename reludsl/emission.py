@@ -102,7 +102,7 @@ def _header(lowered: Lowered, backend: str, identity: Mapping[str, Any]) -> str:
     )
     problem = textwrap.indent(program_unicode(lowered.program).rstrip(), "    ")
     meaning = textwrap.fill(lowered.meaning.sentence, 100)
-    quoted = f"Trains a two-layer ReLU network through a convex program.\n\n{problem}\n\n{meaning}\n\n{table}\n"
+    quoted = f"Trains a two-layer network through a convex program.\n\n{problem}\n\n{meaning}\n\n{table}\n"
     return '#!/usr/bin/env python3\nr"""' + quoted.replace('"""', "'''") + '"""'
 
 
@@ -232,7 +232,7 @@ def _main(model: Model, lowered: Lowered) -> str:
     weights = f"omega = sample_weights(data, {literal(model.weight.name)})\n" if model.weight else ""
     others = [] if model.weight is None else [model.weight.name]
     others += list(model.target.selected or ())
-    body = f"""parser = argparse.ArgumentParser(description="Trains a two-layer ReLU network through a convex program.")
+    body = f"""parser = argparse.ArgumentParser(description="Trains a two-layer network through a convex program.")
 parser.add_argument("--data", required=True, metavar="FILE", help="a .csv or .npz file with the training data")
 parser.add_argument("--target", default={literal(model.target.name)}, metavar="COLUMN", help="the target's name in it")
 parser.add_argument("-o", "--output", metavar="NETWORK", help="where to save the network (.npz)")

@@ -30,8 +30,8 @@ class Network:
 
     `hidden_weights` (d, m) holds the u_j, `hidden_bias` (m,) the b_j (zeros without a bias), `output_weights` the α_j,
     (m,) or with several outputs (m, c), `output_bias` the c, a number or (c,). Gated neurons have fixed `gates` (d, m)
-    and `gate_bias` (m,). `form` is the training problem, and `description` what the file says in words: spec, digest,
-    hyperparameters, versions.
+    and `gate_bias` (m,). The hidden weights of polynomial neurons, bias included, have norm 1. `form` is the training
+    problem, and `description` what the file says in words: spec, digest, hyperparameters, versions.
     """
 
     hidden_weights: np.ndarray
@@ -103,7 +103,7 @@ class Network:
             return np.where(X @ self.gates + self.gate_bias >= 0, t, 0.0)
         if self.activation.stepwise:
             return np.where(t >= 0, np.sqrt(np.sum(self.hidden_weights**2, axis=0) + self.hidden_bias**2), 0.0)
-        return np.asarray(np.maximum(t, 0.0) + self.activation.slope * np.minimum(t, 0.0))
+        return np.asarray(self.activation.value(t))
 
     def scores(self, X: np.ndarray) -> np.ndarray:
         """The outputs (n,), or (n, c) if there are several, for scaled inputs (n, d)."""
@@ -118,9 +118,9 @@ class Network:
         if self.activation.stepwise:
             raise ValueError("the gradient of threshold neurons is 0 wherever they have one")
         t = X @ self.hidden_weights + self.hidden_bias
-        switches = t if self.gates is None else X @ self.gates + self.gate_bias
-        slopes = np.where(switches >= 0, 1.0, self.activation.slope)
-        outputs = np.asarray((slopes * t) @ self.output_weights + self.output_bias)
+        slopes = self._steepness(X, t)
+        values = self.activation.value(t) if self.gates is None else slopes * t
+        outputs = np.asarray(values @ self.output_weights + self.output_bias)
 
         def pullback(R: np.ndarray) -> np.ndarray:
             weights = R @ self.output_weights.T if R.ndim == 2 else R[:, None] * self.output_weights
@@ -193,12 +193,17 @@ class Network:
         if self.activation.stepwise:
             raise NotImplementedError("a step has no slope")
         t = X @ self.hidden_weights + self.hidden_bias
-        on = t >= 0 if self.gates is None else X @ self.gates + self.gate_bias >= 0
-        steepness = np.where(on, 1.0, self.activation.slope)
+        steepness = self._steepness(X, t)
         if not self.form.several:
             return np.asarray((steepness * self.output_weights) @ self.hidden_weights.T)
         parts = [(steepness * weights) @ self.hidden_weights.T for weights in self.output_weights.T]
         return np.stack(parts, axis=1)
+
+    def _steepness(self, X: np.ndarray, t: np.ndarray) -> np.ndarray:
+        """How the hidden neurons (n, m) change with their weighted sums t on scaled inputs X."""
+        if self.gates is not None:
+            return np.where(X @ self.gates + self.gate_bias >= 0, 1.0, 0.0)
+        return np.asarray(self.activation.derivative(t))
 
     def on(self, data: Any, target: str | None = None) -> tuple[Network, Table]:
         """Raw data as a table, and the network with the name that the target has there.
@@ -232,12 +237,12 @@ class Network:
         """The network on raw inputs as a `torch.nn.Sequential` in float64, scalings folded in (the extra `torch`).
 
         It gives outputs (n, c) as `decision_function` gives them. Raises ImportError without PyTorch, and
-        NotImplementedError for gated and threshold neurons, which no layer of PyTorch has.
+        NotImplementedError for gated, threshold and polynomial neurons, which no layer of PyTorch has.
         """
         import torch
 
         encoding, activation = self.encoding, self.activation
-        if activation.gated or activation.stepwise:
+        if activation.gated or activation.stepwise or activation.polynomial:
             raise NotImplementedError(f"PyTorch has no layer for the activation `{activation.name}`")
         output_weights = self.output_weights.reshape(self.width, np.size(self.output_bias))
         outputs = output_weights.shape[1]

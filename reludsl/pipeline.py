@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from reludsl.backend import Backend, Control, Outcome, Progress
 from reludsl.backends import backends
+from reludsl.certifying import Certify, certified, certifier_for, missing_neurons
 from reludsl.choice import choose_backend, language, refuse_unusable
 from reludsl.diagnostics import Diagnostic, has_errors, listed
 from reludsl.grammar import parse, tree
@@ -26,12 +27,17 @@ from reludsl.threads import blas_threads
 from reludsl.versions import versions
 
 if TYPE_CHECKING:
+    import numpy as np
+
+    from reludsl.certificate import Certifier
     from reludsl.data.binding import Bound
-    from reludsl.lowering import Lowered
+    from reludsl.lowering import Instance, Lowered
     from reludsl.solution import Solution
 
 
-_PHASES = ("check", "bind", "lower", "compile", "solve", "recover")
+Trained = tuple["Instance", Outcome, "Solution"]
+
+_PHASES = ("check", "bind", "lower", "compile", "solve", "recover", "certify")
 
 
 class NoSolution(Mistakes):
@@ -118,11 +124,14 @@ class Compilation:
 
     def code(self, name: str | None = None) -> str:
         """Standalone solver code for a backend."""
+        from reludsl.adaptive import growing_script, grows
         from reludsl.emission import emit_script
 
         backend, settings, decisions = self.backend(name)
         lowered = self.lowered_for(backend)
         refuse_unusable(backend, settings, lowered.program, self.model.solver)
+        if grows(lowered):
+            lowered = growing_script(lowered)
         emitted = backend.emit(lowered.program, settings)
         return emit_script(self.model, lowered, emitted, backend.name, self.identity(decisions))
 
@@ -146,49 +155,113 @@ class Compilation:
         monitor: Callable[[Progress], bool] = lambda progress: False,
         after: Solution | None = None,
         threads: int | None = None,
+        certify: Certify | None = None,
+        propose: np.ndarray | None = None,
     ) -> Solution:
         """Trains the network. Raises Mistakes, and NoSolution when the solver ends without an iterate.
 
         Ctrl-C, the time limit and a monitor that returns True all end the solver, whose best iterate becomes a network.
-        `threads` are those of linear algebra, see `threads.blas_threads`.
+        `threads` are those of linear algebra, see `threads.blas_threads`. With `certify`, a bound on the non-convex
+        training problem follows; where none can be had, it is refused before anything is solved. Under `formulation
+        adaptive` neurons that the certificate finds missing join, for as long as that helps.
 
         `after` is the solution of a similar spec on the same `bound`: what still holds of it is used again, and the
         solver may start from where it ended.
-        """
-        from reludsl.certificate import solved_at_once
-        from reludsl.recovery import shared_with, solution_of
 
-        backend, settings, decisions = self.backend(backend_name)
+        `propose` are directions (d, k) of neurons, hidden biases included, in the units of the scaled samples, that
+        are known to help: `formulation adaptive` begins with their patterns too.
+        """
+        from reludsl.recovery import shared_with
+
+        backend, settings, chosen = self.backend(backend_name)
         lowered = self.lowered_for(backend)
         refuse_unusable(backend, settings, lowered.program, self.model.solver)
+        certifier = None if certify is None else certifier_for(self.model, lowered, bound.train)
         with blas_threads(threads), interruptible() as interruption:
             with self._timed("lower"):
                 earlier = shared_with(after, self.model, bound, backend.name)
                 instance = lowered.bind(bound.train, bound.encoding) if earlier is None else earlier.instance
-            with self._timed("solve"):
-                control = Control(
-                    time_limit,
-                    lambda progress: monitor(progress) or interruption.requested,
-                    None if earlier is None else earlier.start,
-                )
-                zero = None if backend.local else solved_at_once(lowered.program, instance.arrays)
-                outcome = zero or backend.solve(lowered.program, instance.arrays, settings, control)
-            if zero is not None:
-                decisions += (Decision("solve", "no hidden neurons", "none brings more than it costs"),)
-                outcome = replace(outcome, start=control.start)
-            self.seconds["compile"] = outcome.compile_seconds
-            self.seconds["solve"] -= outcome.compile_seconds
-            if not outcome.has_point:
-                raise self._without_solution(backend, outcome)
-            with self._timed("recover"):
-                solution = solution_of(self.model, lowered, bound, instance, outcome, backend.name)
+            control = Control(
+                time_limit,
+                lambda progress: monitor(progress) or interruption.requested,
+                None if earlier is None else earlier.start,
+            )
+            run = (lowered, bound, (backend, settings))
+            trained = self._trained(*run, instance, control, propose)
+            solution = trained[-1]
+            if certify is not None:
+                asked = replace(certify, monitor=lambda progress: certify.monitor(progress) or interruption.requested)
+                solution = self._proved(run, trained, certifier, asked, control)
         return replace(
             solution,
             network=replace(solution.network, description=self.identity()),
-            decisions=(*self.model.decisions, *instance.decisions, *decisions),
+            decisions=(*self.model.decisions, *solution.decisions, *chosen),
             warnings=(*self.warnings, *bound.warnings, *solution.warnings),
             seconds={phase: self.seconds[phase] for phase in _PHASES if phase in self.seconds},
         )
+
+    def _trained(
+        self,
+        lowered: Lowered,
+        bound: Bound,
+        solver: tuple[Backend, Settings],
+        instance: Instance,
+        control: Control,
+        propose: np.ndarray | None,
+    ) -> Trained:
+        """The instance that was solved in the end, the outcome, and the solution that follows. Raises NoSolution."""
+        from reludsl.adaptive import grows, solve_growing
+        from reludsl.certificate import solved_at_once
+        from reludsl.recovery import solution_of
+
+        backend, settings = solver
+        decisions: tuple[Decision, ...] = ()
+        with self._timed("solve"):
+            if grows(lowered):
+                instance, outcome = solve_growing(lowered, instance, backend, settings, control, propose)
+            elif (zero := None if backend.local else solved_at_once(lowered.program, instance.arrays)) is not None:
+                outcome = replace(zero, start=control.start)
+                decisions = (Decision("solve", "no hidden neurons", "none brings more than it costs"),)
+            else:
+                outcome = backend.solve(lowered.program, instance.arrays, settings, control)
+        self.seconds["compile"] = self.seconds.get("compile", 0.0) + outcome.compile_seconds
+        self.seconds["solve"] -= outcome.compile_seconds
+        if not outcome.has_point:
+            raise self._without_solution(backend, outcome)
+        with self._timed("recover"):
+            solution = solution_of(self.model, lowered, bound, instance, outcome, backend.name)
+        return instance, outcome, replace(solution, decisions=(*instance.decisions, *decisions))
+
+    def _proved(
+        self,
+        run: tuple[Lowered, Bound, tuple[Backend, Settings]],
+        trained: Trained,
+        certifier: Certifier | None,
+        certify: Certify,
+        control: Control,
+    ) -> Solution:
+        """The solution with its certificate. What a certificate finds missing joins a program that grows, and so on."""
+        from reludsl.adaptive import grows
+
+        instance, outcome, solution = trained
+        limit, seconds = control.time_limit, certify.seconds
+        while True:
+            with self._timed("certify"):
+                solution = certified(solution, certifier, outcome, certify, control.monitor)
+            missing = missing_neurons(solution, certify) if grows(run[0]) else None
+            solving = None if limit is None else limit - self.seconds["solve"]
+            proving = None if seconds is None else seconds - self.seconds["certify"]
+            if missing is None or min(left for left in (solving, proving, 1.0) if left is not None) <= 0:
+                return solution
+            certify = replace(certify, seconds=proving)
+            control = replace(control, time_limit=solving, start=outcome.start)
+            try:
+                instance, outcome, grown = self._trained(*run, instance, control, missing)
+            except NoSolution:
+                return solution
+            if grown.objective >= solution.objective * (1 - 0.01 * certify.gap):
+                return solution
+            solution = grown
 
     def _without_solution(self, backend: Backend, outcome: Outcome) -> NoSolution:
         code, what = ("S403", "was interrupted") if outcome.status == "interrupted" else ("S402", "failed")

@@ -97,10 +97,10 @@ def save_picture(path: str | os.PathLike[str], panels: Sequence[Panel]) -> None:
     write_output(path, write)
 
 
-def draw_on(figure: Figure, panels: Sequence[Panel]) -> tuple[Axes, ...]:
-    """Draws the panels under each other; the figure gets the size and the layout that they need."""
+def draw_on(figure: Figure, panels: Sequence[Panel], width: float = 7.0) -> tuple[Axes, ...]:
+    """Draws the panels under each other; the figure gets the height, and the layout, that they need at this width."""
     heights = [panel.height for panel in panels]
-    figure.set_size_inches(7.0, 0.8 + 1.7 * sum(heights))
+    figure.set_size_inches(width, 0.8 + 1.7 * sum(heights))
     figure.set_layout_engine("constrained")
     grid = figure.subplots(len(panels), 1, sharex=True, squeeze=False, height_ratios=heights)
     axes = draw_into(grid[:, 0], panels)

@@ -63,6 +63,25 @@ class Presolved:
         whole[:, :, self.patterns] = u.reshape(len(u), -1, len(self.patterns))
         return whole.reshape(len(u), -1)
 
+    def columns_within(self, u: np.ndarray) -> np.ndarray:
+        """The columns of the smaller problem for those (d, columns) of the original one, as far as it has them.
+
+        Of equal patterns the columns of one are taken.
+        """
+        if self.basis is not None:
+            u = self.basis.T @ u
+        if self.patterns is None:
+            return u
+        return np.asarray(u.reshape(len(u), -1, self.count)[:, :, self.patterns].reshape(len(u), -1))
+
+    def dual_within(self, z: np.ndarray) -> np.ndarray:
+        """The dual point of the smaller problem for one (n, c) of the original: equal samples add up."""
+        if self.groups is None:
+            return z
+        total = np.zeros((len(self.problem.Y), z.shape[1]))
+        np.add.at(total, self.groups, z)
+        return total
+
     def dual(self, z: np.ndarray) -> np.ndarray:
         """The dual point (n, c) of the original problem for one of the smaller: every sample has its share of it."""
         if self.groups is None or self.shares is None:

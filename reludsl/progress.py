@@ -5,25 +5,29 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from reludsl.backends import Progress
+
+if TYPE_CHECKING:
+    from reludsl.certificate import CertifyProgress
 
 _QUIET_SECONDS = 0.5
 _SPINNER = 3  # what stands before the text, and the end of the line
 
 
 @contextmanager
-def progress_display(wanted: bool) -> Iterator[Callable[[Progress], bool]]:
-    """A monitor for `Compilation.solve`.
+def progress_display(wanted: bool) -> Iterator[Callable[[Progress | CertifyProgress], bool]]:
+    """A monitor for `Compilation.solve`, and for the global certificate after it.
 
-    On a terminal it shows iteration and objective, bound and gap or else residuals, and active columns; elsewhere
-    nothing.
+    On a terminal it shows iteration and objective, bound and gap or else residuals, and active columns; of a
+    certificate the cones seen, the price of the best neuron, bound and gap; elsewhere nothing.
     """
     with _status(wanted, "solving; Ctrl-C ends it with the best network so far") as update:
 
-        def show(progress: Progress) -> bool:
+        def show(progress: Progress | CertifyProgress) -> bool:
             if progress.seconds >= _QUIET_SECONDS:
-                update(_line(progress))
+                update(_line(progress) if isinstance(progress, Progress) else _certificate_line(progress))
             return False
 
         yield show
@@ -56,6 +60,14 @@ def _line(progress: Progress) -> str:
         parts.append(f"residuals {progress.primal_residual:<7.1e} {progress.dual_residual:<7.1e}")
     if progress.active is not None:
         parts.append(f"active columns {progress.active}")
+    return "  ".join(parts)
+
+
+def _certificate_line(progress: CertifyProgress) -> str:
+    """What a certificate would say if it ended now."""
+    parts = [f"certifying: cones {progress.nodes:<9}", f"price/cost at most {progress.price:<9.6g}"]
+    if progress.bound is not None and progress.gap is not None:
+        parts += [f"bound {progress.bound:<12.6g}", f"gap {progress.gap:<7.1e}"]
     return "  ".join(parts)
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from reludsl.backend import Outcome, Start
-from reludsl.certificate import dual_bound, feasible_point
+from reludsl.certificate import Bound as Proved
+from reludsl.certificate import dual_bound, feasible_point, relative_gap
 from reludsl.data.binding import Bound
 from reludsl.diagnostics import Diagnostic, Label
 from reludsl.lowering import Instance, Lowered
@@ -61,21 +62,25 @@ def solution_of(
     metrics = {"train": network.metrics(bound.train)}
     if bound.test is not None:
         metrics["test"] = network.metrics(bound.test)
+    objective = lowered.objective(network, bound.train)
     return Solution(
         status=outcome.status,
         formulation=model.formulation.name,
         backend=backend,
-        objective=lowered.objective(network, bound.train),
+        objective=objective,
         program_objective=feasible.objective,
         violation=feasible.violation,
-        bound=dual_bound(
-            lowered.program,
-            instance.arrays,
-            feasible,
-            outcome.point,
-            outcome.dual,
-            instance.complete,
-            outcome.supports,
+        bound=_of_network(
+            objective,
+            dual_bound(
+                lowered.program,
+                instance.arrays,
+                feasible,
+                outcome.point,
+                outcome.dual,
+                instance.complete,
+                outcome.supports,
+            ),
         ),
         meaning=lowered.meaning,
         network=network,
@@ -92,6 +97,13 @@ def solution_of(
         history=outcome.history,
         continuation=Continuation(model, bound, backend, instance, outcome.start),
     )
+
+
+def _of_network(objective: float, bound: Proved | None) -> Proved | None:
+    """The bound with the gap of the network, where the point of the program need not be one."""
+    if bound is None or bound.by != "relaxation":
+        return bound
+    return replace(bound, gap=relative_gap(objective, bound.value))
 
 
 def _too_wide(model: Model, width: int) -> tuple[Diagnostic, ...]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from reludsl.backend import Progress, Status
-from reludsl.certificate import Bound
+from reludsl.certificate import Bound, GlobalCertificate
 from reludsl.diagnostics import Diagnostic
 from reludsl.lowering import Meaning
 from reludsl.model.values import Decision
@@ -28,7 +28,8 @@ class Solution:
     `violation` is how far the solver's own point was outside the cones, relative to its longest column. `bound` is a
     proved lower bound on the optimum that its scope names, None where there is none. `neurons` is how many the
     program's point had before they were merged and pruned to the network's `width`. `history` has the moments that the
-    backend recorded, the last one included. `continuation` is for the next solve of a similar spec.
+    backend recorded, the last one included. `continuation` is for the next solve of a similar spec. `certificate` is
+    the bound on the training problem that was asked for, None where none was.
     """
 
     status: Status
@@ -52,6 +53,7 @@ class Solution:
     message: str = ""
     history: tuple[Progress, ...] = field(default=(), repr=False)
     continuation: object = field(default=None, repr=False)
+    certificate: GlobalCertificate | None = field(default=None, repr=False)
 
     @property
     def width(self) -> int:
@@ -60,11 +62,12 @@ class Solution:
 
     @property
     def means(self) -> str:
-        """What the objective is for the non-convex problem: equal, upper bound, lower bound, local or attacked.
+        """What the objective is for the non-convex problem: equal, upper bound, local or attacked.
 
-        Only a solved program's optimum can equal that of the problem; any network is an upper bound.
+        Only a solved program's optimum can equal that of the problem; any network is an upper bound, beside a program
+        whose optimum is a lower one as well.
         """
-        if self.meaning.relation == "equal" and self.status != "solved":
+        if self.meaning.relation == "lower bound" or (self.meaning.relation == "equal" and self.status != "solved"):
             return "upper bound"
         return self.meaning.relation
 
@@ -81,6 +84,7 @@ class Solution:
             "bound": None
             if bound is None
             else {"value": bound.value, "gap": bound.gap, "scope": bound.scope, "by": bound.by},
+            "certificate": None if self.certificate is None else self.certificate.to_json(),
             "means": self.means,
             "width": self.width,
             "neurons": self.neurons,
@@ -108,6 +112,7 @@ class Solution:
                 if bound is None
                 else f"{bound.value:.8g}   relative gap {bound.gap:.2g}, scope: {bound.scope}, by {bound.by}",
             ),
+            *self._certificate_rows(),
             ("program objective", f"{self.program_objective:.8g}   cone violation {self.violation:.2g}"),
             ("network", self._network_row()),
         ]
@@ -123,6 +128,19 @@ class Solution:
         if "survived" in self.patterns:
             rows.append(("perturbation", self._survivors()))
         rows.append(("seconds", ", ".join(f"{name} {value:.2f}" for name, value in self.seconds.items())))
+        return rows
+
+    def _certificate_rows(self) -> list[tuple[str, str]]:
+        """The bound on the training problem, and what proved it."""
+        certificate = self.certificate
+        if certificate is None:
+            return []
+        rows, bound = [("global bound", "none was proved")], certificate.bound
+        if bound is not None:
+            text = f"{bound.value:.8g}   the global optimum is in [{bound.value:.8g}, {self.objective:.8g}]"
+            rows = [("global bound", f"{text}, relative gap {bound.gap:.2g}, by {bound.by}")]
+        for attempt in certificate.attempts:
+            rows.append(("certificate", f"{attempt.by}: {attempt.message}, {attempt.seconds:.2f} s"))
         return rows
 
     def _network_row(self) -> str:
@@ -184,7 +202,6 @@ _MOMENT = ("iteration", "seconds", "objective", "bound", "gap", "primal_residual
 _MEANS = {
     "equal": "the global optimum of the training problem to the solver's accuracy",
     "upper bound": "an upper bound on the global optimum",
-    "lower bound": "a lower bound on the global optimum",
     "local": "local, an upper bound on the global optimum",
     "attacked": "local, with the worst losses that an attack found: they may be higher",
 }

@@ -130,15 +130,24 @@ def _refusals(spec: str) -> tuple[Diagnostic, ...]:
 
 
 def _rests(features: Features) -> Iterator[Features]:
-    """What may stand beside features: losses, targets and numbers of outputs have to fit each other."""
+    """What may stand beside features: losses, targets and numbers of outputs have to fit each other.
+
+    So have activations and regularizers; there the first of everything else is enough.
+    """
     places = {
         "loss": _names("loss"),
         "target": _types("target"),
         "architecture.outputs": _words("architecture.outputs"),
     }
+    if features.get("architecture.outputs") == "shared":  # no default formulation takes these
+        places["formulation"] = _names("formulation")
     free = {place: words for place, words in places.items() if place not in features}
     for words in product(*free.values()):
         yield dict(zip(free, words, strict=True))
+    if "regularizer" not in features:
+        for name in _names("regularizer")[1:]:
+            if all(_has({"regularizer": name}, place) for place in features):
+                yield {"regularizer": name}
 
 
 def _spec(features: Features) -> str:
@@ -358,8 +367,8 @@ class Grid:
 def grid(table: Table) -> Grid:
     """A column for each place that all rows have, one for their other options, for each backend, and for bounds.
 
-    A cell is `yes`, or has a number in brackets that leads to the reason; it names the code where the language refuses
-    the spec, so that no other backend would help.
+    A cell is `yes`, or has a number in brackets that leads to the reasons; it names the first code where the language
+    refuses the spec, so that no other backend would help.
     """
     places = [place for place in table.rows[0].features if all(place in row.features for row in table.rows)]
     others = any(len(row.features) > len(places) for row in table.rows)
@@ -369,7 +378,7 @@ def grid(table: Table) -> Grid:
         if cell.supported:
             return "yes"
         number = footnotes.setdefault(cell.explanation, len(footnotes) + 1)
-        word = ", ".join(dict.fromkeys(refusal.code for refusal in cell.refusals)) if cell.by_language else "no"
+        word = cell.refusals[0].code if cell.by_language else "no"
         return f"{word} [{number}]"
 
     def named(row: Row) -> Iterator[str]:

@@ -106,6 +106,12 @@ def _scale(form: PatternForm | FeatureForm) -> list[str]:
     return [f"    scale = {value}  # the kernel minimizes the sum of the losses, not their mean"]
 
 
+def posed_lines(form: PatternForm, several: bool) -> list[str]:
+    """Statements that define the `PatternProblem` of a form over patterns D of one output; `several` outputs or not."""
+    arguments = {**_arrays(form), **_penalties(form), "Y": form.y.name if several else f"{form.y.name}[:, None]"}
+    return [line.removeprefix("    ") for line in (*_scale(form), *_problem_lines("PatternProblem", arguments))]
+
+
 def _arrays(form: PatternForm | FeatureForm) -> dict[str, str]:
     y = form.y.name
     shared = {
@@ -115,7 +121,9 @@ def _arrays(form: PatternForm | FeatureForm) -> dict[str, str]:
     }
     if isinstance(form, FeatureForm):
         Z = form.Z.name
-        return {"X": f"np.ones((len({Z}), 1))", "gates": Z, "masks": "None", **shared, "signed": "False"}
+        return {"X": f"np.ones((len({Z}), 1))", "gates": Z, "masks": "None", **shared, "signed": "False"} | (
+            {"shared": "True"} if form.shared else {}
+        )
     masks = f"D[:, : D.shape[1] // {form.S.name}.shape[1]]" if form.several else "D"
     slope = form.activation.slope
     return {
@@ -130,7 +138,7 @@ def _arrays(form: PatternForm | FeatureForm) -> dict[str, str]:
 def _penalties(form: PatternForm | FeatureForm) -> dict[str, str]:
     penalty = form.penalty
     if isinstance(form, FeatureForm):
-        strengths = {"group": penalty.l1}
+        strengths = {"group": form.strength}
     else:
         total = penalty.total
         strengths = {"group": total.group, "l1": total.l1, "l2": total.l2}
@@ -149,6 +157,7 @@ def _point_lines(form: PatternForm | FeatureForm) -> list[str]:
     if isinstance(form, FeatureForm):
         names = [form.a.name]
         columns = "columns[0].reshape(problem.Y.shape[1], -1).T" if form.several else "columns[0]"
+        columns = "columns.T" if form.shared else columns
     else:
         names = [block.name for block in form.blocks]
         columns = "columns" if len(names) == 1 else "np.split(columns, 2, axis=1)"

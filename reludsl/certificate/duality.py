@@ -8,42 +8,49 @@ whatever z is, so a poor solution can only make it loose.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
-from scipy.optimize import minimize_scalar
 
+from reludsl.certificate.cells import (
+    feasible_moments,
+    loss_problem,
+    moment_predictions,
+    moment_violation,
+    price,
+)
 from reludsl.certificate.columns import Reductions, gauge
 from reludsl.certificate.cones import PatternCones
 from reludsl.certificate.mixed import MixedCost, mixed_columns
+from reludsl.certificate.polynomial import feasible_matrices, predictions, sphere_prices
+from reludsl.certificate.relaxation import relaxation_violation, relaxed_predictions
+from reludsl.certificate.result import Bound, Feasible, relative_gap
 from reludsl.certificate.robust_cones import RobustCones
 from reludsl.cones import Supports
-from reludsl.ir import FeatureForm, PatternForm, Program, RobustForm, WassersteinForm, objective
-from reludsl.ir.pattern_problem import PatternProblem, as_columns, pattern_problem
+from reludsl.ir import (
+    CellForm,
+    FeatureForm,
+    PatternForm,
+    PolynomialForm,
+    Program,
+    RelaxationForm,
+    RobustForm,
+    WassersteinForm,
+    objective,
+)
+from reludsl.ir.pattern_problem import (
+    PatternProblem,
+    as_columns,
+    best_over_shares,
+    pattern_problem,
+    problem_without_columns,
+)
+from reludsl.ir.relaxation_problem import relaxation_problem
 from reludsl.ir.robust_problem import RobustDual, RobustProblem, robust_bound, robust_columns, robust_problem
-
-Scope = Literal["program", "global"]
-
-
-@dataclass(frozen=True)
-class Bound:
-    """A proved lower bound. `gap` is (objective - value) / |objective|; `scope` says on whose optimum, `by` how."""
-
-    value: float
-    gap: float
-    scope: Scope
-    by: Literal["duality", "enumeration", "relaxation", "branch_and_bound"]
-
-
-@dataclass(frozen=True, eq=False)
-class Feasible:
-    """A point of the program that satisfies its constraints, its objective, and how far the solver's point was off."""
-
-    point: Mapping[str, np.ndarray]
-    objective: float
-    violation: float
+from reludsl.pricing import greatest_over_gates
+from reludsl.relaxation import RelaxationDual, coordinates, relaxation_price
 
 
 def feasible_point(program: Program, arrays: Mapping[str, np.ndarray], point: Mapping[str, np.ndarray]) -> Feasible:
@@ -54,6 +61,13 @@ def feasible_point(program: Program, arrays: Mapping[str, np.ndarray], point: Ma
     Programs of other forms have no cones to project onto: their point is taken as it is.
     """
     given = {name: np.asarray(array, dtype=float) for name, array in point.items()}
+    if (cells := CellForm.of(program)) is not None:
+        return _feasible_network(program, cells, arrays, given)
+    if (polynomial := PolynomialForm.of(program)) is not None:
+        return feasible_matrices(program, polynomial, arrays, given)
+    if (relaxation := RelaxationForm.of(program)) is not None:
+        value = float(objective(program, {**arrays, **given}))
+        return Feasible(given, value, relaxation_violation(program, relaxation, arrays, given))
     form = PatternForm.of(program) or FeatureForm.of(program) or RobustForm.of(program) or WassersteinForm.of(program)
     if form is None:
         return Feasible(given, float(objective(program, {**arrays, **given})), 0.0)
@@ -73,7 +87,7 @@ def feasible_point(program: Program, arrays: Mapping[str, np.ndarray], point: Ma
 
     def pruned(share: float) -> tuple[dict[str, np.ndarray], float]:
         kept = {
-            name: (columns * (lengths[name] > share * longest)).reshape(given[name].shape)
+            name: _as_array(columns * (lengths[name] > share * longest), form, given[name].shape)
             for name, columns in blocks.items()
         }
         whole = {**given, **kept}
@@ -95,6 +109,18 @@ def feasible_point(program: Program, arrays: Mapping[str, np.ndarray], point: Ma
 
 
 _Form = PatternForm | FeatureForm | RobustForm | WassersteinForm
+
+
+def _feasible_network(
+    program: Program, form: CellForm, arrays: Mapping[str, np.ndarray], point: Mapping[str, np.ndarray]
+) -> Feasible:
+    """Moments of neurons, of as few blocks as the objective misses none of by more than 1e-9 of itself."""
+    candidates = [feasible_moments(form, arrays, point, share) for share in (*reversed(_NOISE), 1e-8)]
+    candidates.insert(0, {**point, form.W.name: np.zeros_like(point[form.W.name])})
+    tried = [(candidate, float(objective(program, {**arrays, **candidate}))) for candidate in candidates]
+    least = min(value for _, value in tried)
+    chosen, value = next(entry for entry in tried if entry[1] <= least + 1e-9 * abs(least))
+    return Feasible(chosen, value, moment_violation(program, form, arrays, point))
 
 
 def _cones(form: _Form, arrays: Mapping[str, np.ndarray]) -> PatternCones | RobustCones | None:
@@ -123,8 +149,15 @@ def _objective(program: Program, arrays: Mapping[str, np.ndarray]) -> Callable[[
 
 
 def _as_blocks(array: np.ndarray, form: _Form) -> np.ndarray:
-    """A block a column: every output weight of a feature is a block of its own."""
-    return array.reshape(1, -1) if isinstance(form, FeatureForm) else array
+    """A block a column: the output weights of a shared feature, or every output weight by itself."""
+    if not isinstance(form, FeatureForm):
+        return array
+    return array.T if form.shared else array.reshape(1, -1)
+
+
+def _as_array(blocks: np.ndarray, form: _Form, shape: tuple[int, ...]) -> np.ndarray:
+    """The array of this shape whose blocks these are."""
+    return blocks.T if isinstance(form, FeatureForm) and form.shared else blocks.reshape(shape)
 
 
 _CLOSED = 1e-6
@@ -152,25 +185,30 @@ def dual_bound(
     robust = robust_problem(program, arrays)
     if robust is not None:
         return _robust_dual_bound(program, robust, feasible, dual, supports)
-    problem = pattern_problem(program, arrays)
-    if problem is None:
+    multipliers = dual.S if isinstance(dual, RelaxationDual) else None
+    pricing = pricing_of(program, arrays, multipliers)
+    if pricing is None:
         return None
-    candidates: list[tuple[np.ndarray, Supports | None]] = [] if dual is None else [(dual, supports)]
+    problem, z = pricing.problem, dual.Lam if isinstance(dual, RelaxationDual) else dual
+    candidates: list[tuple[np.ndarray, Supports | None]] = [] if z is None else [(z, supports)]
     if problem.loss.smooth:
         for candidate in (feasible.point, feasible.point if point is None else point):
-            predictions = problem.predictions(*as_columns(program, candidate))
-            gradient = problem.loss_gradient(predictions)
+            gradient = problem.loss_gradient(pricing.predictions(candidate))
             candidates += [(-gradient, None)] if np.isfinite(gradient).all() else []
     value = -np.inf
     enough = problem.scale * (feasible.objective - _CLOSED * abs(feasible.objective))
     for z, expected in candidates:
-        value = max(value, bound_from(problem, z, enough, expected) / problem.scale)
+        value = max(value, bound_from(problem, z, enough, expected, pricing.prices) / problem.scale)
         if relative_gap(feasible.objective, value) <= _CLOSED:
             break
     if not np.isfinite(value):
         return None
     gap = relative_gap(feasible.objective, value)
-    return Bound(value, gap, "global", "enumeration") if complete else Bound(value, gap, "program", "duality")
+    if complete:
+        return Bound(value, gap, "global", "enumeration")
+    if pricing.relaxed:
+        return Bound(value, gap, "global", "relaxation")
+    return Bound(value, gap, "global" if pricing.every_network else "program", "duality")
 
 
 def _robust_dual_bound(
@@ -198,17 +236,113 @@ def _robust_dual_bound(
     return Bound(value, relative_gap(feasible.objective, value), "program", "duality")
 
 
-def relative_gap(upper: float, lower: float) -> float:
-    """(upper - lower) / |upper|, never negative: rounding can put the two in the wrong order by a few units."""
-    return max(0.0, upper - lower) / max(abs(upper), np.finfo(float).tiny)
+Prices = Callable[[PatternProblem, np.ndarray, Supports | None], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Pricing:
+    """A program's losses and output biases as numbers, and what its other variables bring.
+
+    `prices` are upper bounds on what they bring at an admissible dual point, to compare with `problem.group`, and
+    `predictions` (n, c) those of a point. `every_network` says that the program holds all networks, `relaxed` that it
+    holds more than these.
+    """
+
+    problem: PatternProblem
+    prices: Prices
+    predictions: Callable[[Mapping[str, np.ndarray]], np.ndarray]
+    every_network: bool = False
+    relaxed: bool = False
+
+
+def pricing_of(
+    program: Program, arrays: Mapping[str, np.ndarray], multipliers: Sequence[np.ndarray] | None = None
+) -> Pricing | None:
+    """The pricing of a program, None where none is known. `multipliers` are those of a relaxation's products."""
+    if (relaxation := RelaxationForm.of(program)) is not None:
+        return _relaxation_pricing(relaxation, arrays, multipliers)
+    if (form := PolynomialForm.of(program)) is not None:
+        return _sphere_pricing(form, arrays)
+    if (cells := CellForm.of(program)) is not None:
+        return _cell_pricing(cells, arrays)
+    problem = pattern_problem(program, arrays)
+    if problem is None:
+        return None
+    pricing = Pricing(problem, block_prices, lambda point: problem.predictions(*as_columns(program, point)))
+    if not (problem.shared and "generators" in arrays):
+        return pricing
+    # The cells of the samples are at hand, so the price is that of the best neuron of all, held or not.
+    names = ("gates", "basis", "generators", "deviation")
+    X, parts = np.asarray(arrays["X"], dtype=float), [np.asarray(arrays[name], dtype=float) for name in names]
+    return replace(pricing, prices=lambda _, z, __: np.array([greatest_over_gates(X, z, *parts)]), every_network=True)
+
+
+def _sphere_pricing(form: PolynomialForm, arrays: Mapping[str, np.ndarray]) -> Pricing:
+    """Of a polynomial program: the price is that of the neurons of norm 1 that bring most."""
+    problem = problem_without_columns(form, arrays)
+    X = np.asarray(arrays[form.X.name], dtype=float)
+
+    def prices(problem: PatternProblem, z: np.ndarray, supports: Supports | None) -> np.ndarray:
+        return sphere_prices(X, form.coefficients, z[:, 0])
+
+    return Pricing(
+        replace(problem, group=problem.scale * form.penalty.l1),
+        prices,
+        lambda point: predictions(form, arrays, point),
+        every_network=True,
+    )
+
+
+def _cell_pricing(form: CellForm, arrays: Mapping[str, np.ndarray]) -> Pricing:
+    """Of a cell program: the price is that of the best neuron of all cells."""
+
+    def prices(problem: PatternProblem, z: np.ndarray, supports: Supports | None) -> np.ndarray:
+        return np.array([price(form, arrays, z)])
+
+    return Pricing(
+        loss_problem(form, arrays),
+        prices,
+        lambda point: moment_predictions(form, arrays, point),
+        every_network=True,
+    )
+
+
+def _relaxation_pricing(
+    form: RelaxationForm, arrays: Mapping[str, np.ndarray], multipliers: Sequence[np.ndarray] | None
+) -> Pricing:
+    """Of a relaxation: the price is one that no neuron exceeds, as multipliers of the products prove it.
+
+    Without any there is a price as well, a larger one.
+    """
+    problem = relaxation_problem(form, arrays)
+    at = coordinates(np.asarray(arrays["X"], dtype=float), form.activation.slope, form.split)
+    if multipliers is None:
+        multipliers = [np.zeros((at.products, at.products))] * len(at.signs)
+    S = [2.0 * problem.group * block for block in multipliers]
+
+    def prices(problem: PatternProblem, z: np.ndarray, supports: Supports | None) -> np.ndarray:
+        return np.array([relaxation_price(at, z, S)])
+
+    return Pricing(
+        problem,
+        prices,
+        lambda point: relaxed_predictions(form, arrays, point),
+        every_network=True,
+        relaxed=True,
+    )
 
 
 def bound_from(
-    problem: PatternProblem, z: np.ndarray, enough: float = np.inf, supports: Supports | None = None
+    problem: PatternProblem,
+    z: np.ndarray,
+    enough: float = np.inf,
+    supports: Supports | None = None,
+    prices_at: Prices | None = None,
 ) -> float:
     """The best lower bound from the scalings of z (n, c) that are dual feasible. True for any z, -inf where none is.
 
-    A bound of at least `enough` is not made better. `supports` see `dual_bound`.
+    A bound of at least `enough` is not made better. `supports` see `dual_bound`; `prices_at` are those of a `Pricing`,
+    by default `block_prices`.
     """
     if z.shape != problem.Y.shape:
         raise ValueError(f"a dual point of these targets is {problem.Y.shape}, not {z.shape}")
@@ -218,21 +352,20 @@ def bound_from(
         z = problem.admissible(z * min(1.0, _LARGEST / max(float(np.abs(z).max(initial=0.0)), 1.0)))
         if not np.isfinite(z).all():
             return -np.inf
-        value_at = _mixed_value(problem, z) if problem.mixed else _value(problem, z, supports)
-        # On the border of the domain rounding may decide that a point is outside: one just inside is as good.
-        value = max(value_at(share) for share in (0.0, 1.0 - 1e-12, 1.0))
-        if value >= enough:
-            return value
-        found = minimize_scalar(lambda share: -value_at(share), bounds=(0.0, 1.0), method="bounded")
-        return max(value, value_at(float(found.x)))
+        value_at = (
+            _mixed_value(problem, z) if problem.mixed else _value(problem, z, supports, prices_at or block_prices)
+        )
+        return best_over_shares(value_at, enough)
 
 
-def _value(problem: PatternProblem, z: np.ndarray, supports: Supports | None) -> Callable[[float], float]:
+def _value(
+    problem: PatternProblem, z: np.ndarray, supports: Supports | None, prices_at: Prices
+) -> Callable[[float], float]:
     """The bound from shares of an admissible z."""
     if problem.l1 and not problem.l2:
         z, prices = largest_share(problem, z) * z, np.zeros(problem.columns)
     else:
-        prices = block_prices(problem, z, supports)
+        prices = prices_at(problem, z, supports)
     return lambda share: problem.dual_value(z, prices, share)
 
 

@@ -17,8 +17,9 @@ from scipy.special import softmax, wrightomega
 
 from reludsl.backend import Outcome, Progress
 from reludsl.certificate.cones import PatternCones
-from reludsl.ir import Program
-from reludsl.ir.pattern_problem import PatternProblem, as_point, pattern_problem
+from reludsl.certificate.duality import pricing_of
+from reludsl.ir import Program, infer_sizes
+from reludsl.ir.pattern_problem import PatternProblem
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,19 +48,20 @@ def solved_at_once(program: Program, arrays: Mapping[str, np.ndarray]) -> Outcom
     It costs a product with the data and, mostly, a few projections: the first column that brings more than it costs
     ends it. Programs without a dual bound of their own are left alone.
     """
-    problem = _priced_problem(program, arrays)
-    if problem is None:
+    priced = _priced_problem(program, arrays)
+    if priced is None:
         return None
+    problem, price = priced
     zero = zero_network(problem)
     cost = problem.group * (1.0 + _ROUNDING)
-    if greatest_price(problem, zero.dual, cost) > cost:
+    if price(zero.dual, cost) > cost:
         return None
-    columns = np.zeros((problem.X.shape[1], problem.columns))
+    columns = np.zeros((problem.entries, problem.columns))
     predictions = np.broadcast_to(zero.offset, problem.Y.shape)
     objective = problem.loss_value(predictions) + problem.penalty_value(columns, zero.offset)
     return Outcome(
         "solved",
-        as_point(program, columns, zero.offset),
+        _zero_point(program, arrays, zero.offset),
         0,
         history=(Progress(0, objective / problem.scale, 0.0, 0.0, 0.0, objective / problem.scale, 0),),
         dual=zero.dual,
@@ -72,19 +74,20 @@ def zero_strength(program: Program, arrays: Mapping[str, np.ndarray]) -> ZeroStr
     None where it cannot be told, and where no multiple is large enough, as with ridges alone. With penalized output
     biases the dual point changes with the multiple, and the one that is met from above is given.
     """
-    problem = _priced_problem(program, arrays)
-    if problem is None:
+    priced = _priced_problem(program, arrays)
+    if priced is None:
         return None
+    problem, price_at = priced
 
     def excess(multiple: float) -> float:
         """By how much the greatest price is above the cost, relative to the cost at multiple 1."""
         scaled = replace(problem, offset_l1=multiple * problem.offset_l1, offset_l2=multiple * problem.offset_l2)
-        return greatest_price(problem, zero_network(scaled).dual) / problem.group - multiple
+        return price_at(zero_network(scaled).dual, None) / problem.group - multiple
 
     price = excess(0.0)
     if not (problem.offset and (problem.offset_l1 or problem.offset_l2)):
         return ZeroStrength(price, zero_network(problem).unique)
-    high = greatest_price(problem, zero_network(replace(problem, offset=False)).dual) / problem.group
+    high = price_at(zero_network(replace(problem, offset=False)).dual, None) / problem.group
     high = max(high, price, np.finfo(float).tiny)
     while excess(high) > 0.0:
         high *= 2.0
@@ -101,12 +104,28 @@ def zero_strength(program: Program, arrays: Mapping[str, np.ndarray]) -> ZeroStr
 _ROUNDING = 1e-10
 
 
-def _priced_problem(program: Program, arrays: Mapping[str, np.ndarray]) -> PatternProblem | None:
-    """The numbers of a program whose columns have prices to compare with a positive cost."""
-    problem = pattern_problem(program, arrays)
-    if problem is None or problem.l1 or problem.free or problem.mixed or not problem.group:
+Price = Callable[[np.ndarray, float | None], float]
+"""What the dearest neurons bring at a dual point; with a cost, any number up to it stands for all such prices."""
+
+
+def _priced_problem(program: Program, arrays: Mapping[str, np.ndarray]) -> tuple[PatternProblem, Price] | None:
+    """The numbers of a program whose neurons have prices to compare with a positive cost, and the greatest price."""
+    pricing = pricing_of(program, arrays)
+    if pricing is None or pricing.relaxed:  # whose prices are too high
         return None
-    return problem
+    problem = pricing.problem
+    if problem.l1 or problem.free or problem.mixed or not problem.group:
+        return None
+    if pricing.every_network:
+        return problem, lambda z, cost: float(pricing.prices(problem, z, None).max())
+    return problem, lambda z, cost: greatest_price(problem, z, cost)
+
+
+def _zero_point(program: Program, arrays: Mapping[str, np.ndarray], offset: np.ndarray) -> dict[str, np.ndarray]:
+    """The point of the program without neurons: zeros for all variables but the output biases (c,)."""
+    sizes = infer_sizes(program.expressions, {name: array.shape for name, array in arrays.items()})
+    shapes = {variable.name: tuple(dim.evaluate(sizes) for dim in variable.shape) for variable in program.variables}
+    return {name: offset.reshape(shape) if name == "c0" else np.zeros(shape) for name, shape in shapes.items()}
 
 
 def greatest_price(problem: PatternProblem, z: np.ndarray, cost: float | None = None) -> float:

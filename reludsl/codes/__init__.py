@@ -6,12 +6,23 @@ exists and how to mend it; the message at hand names the words and the places.
 
 from __future__ import annotations
 
-from reludsl.codes import combinations, data, expressions, meaning, outcome, perturbations, syntax
+from reludsl.codes import (
+    certificates,
+    combinations,
+    data,
+    expressions,
+    meaning,
+    outcome,
+    perturbations,
+    polynomials,
+    search,
+    syntax,
+)
 from reludsl.codes.page import Code
 
 __all__ = ["CODES", "Code"]
 
-_MODULES = (syntax, meaning, combinations, expressions, perturbations, data, outcome)
+_MODULES = (syntax, meaning, combinations, expressions, perturbations, polynomials, search, certificates, data, outcome)
 _PAGES = (page for module in _MODULES for page in module.PAGES)
 
 CODES: dict[str, Code] = {page.code: page for page in sorted(_PAGES, key=lambda page: page.code)}

@@ -1,4 +1,4 @@
-"""What parts of a spec may not mean together: the pages of C222 to C229."""
+"""What parts of a spec may not mean together: the pages of C222 to C229, and C234."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ PAGES = (
         "target of several outputs",
         """A matrix has an output for each of its columns, a categorical target one for each class. The architecture
 says what hidden neurons they have: `outputs = separate` gives each output its own, and with that the convex program
-is exactly equivalent.
+is exactly equivalent; with `outputs = shared` all outputs use the same. The number of outputs is the target's.
 
 Wrong:
 
@@ -32,17 +32,22 @@ Right:
     Code(
         "C223",
         "shared hidden neurons",
-        """Several outputs over the same hidden neurons have a convex program over completely positive matrices (Sahiner
-et al. 2021), which this version does not have. With neurons of their own they are trained exactly. The number of
-outputs is that of the target.
+        """Several outputs over the same hidden neurons have an exact convex program over completely positive matrices
+(Sahiner et al. 2021; Prakhya, Birdal, Yurtsever 2025), under weight decay that counts hidden biases, for the
+activations `relu`, `leaky_relu` and `absolute`. `formulation exact` solves it over the cells of the samples,
+`formulation adaptive` searches for the neurons.
 
 Wrong:
 
     architecture two_layer { outputs = shared }
+    regularizer l1 { strength = 0.1 }
+    formulation sampled
 
 Right:
 
-    architecture two_layer { outputs = separate }
+    architecture two_layer { outputs = shared }
+    regularizer weight_decay { strength = 0.1 }
+    formulation exact
 """,
     ),
     Code(
@@ -69,10 +74,14 @@ Right:
     ),
     Code(
         "C225",
-        "regularizer that steps do not take",
+        "regularizer that an activation does not take",
         """A neuron of the activation `threshold` is a step, and the Euclidean norm of its weights and bias is its
 height. The convex program knows the heights alone, so it takes the penalties that are proportional to them:
 `weight_decay` and `path_norm`, biases included.
+
+A neuron of the activation `polynomial` has weights of norm 1, its bias included, and its convex program takes the l1
+norm of output weights. On such neurons that is `path_norm`, where it counts hidden biases. `weight_decay` would be half
+their squares and half of the number of neurons.
 
 Wrong:
 
@@ -152,6 +161,25 @@ Right:
 
     regularizer weight_decay { strength = 0.1 }
     regularizer path_norm    { strength = 0.1, biases = free }
+""",
+    ),
+    Code(
+        "C234",
+        "what the relaxation is for",
+        """The semidefinite relaxation is a lower bound on training with one output, or with neurons that outputs share,
+under weight decay that counts hidden biases, for the activations `relu`, `leaky_relu` and `absolute`. Outputs
+that share no neurons are problems of their own, if they have no weights in common: take one after the other, or write
+`formulation exact` or `sampled`.
+
+Wrong:
+
+    architecture two_layer { outputs = separate }
+    formulation sdp_relaxation
+
+Right:
+
+    architecture two_layer { outputs = shared }
+    formulation sdp_relaxation
 """,
     ),
 )

@@ -219,6 +219,51 @@ constant between its jumps: the slope is 0 everywhere, and says nothing about wh
 """,
     ),
     Code(
+        "D326",
+        "too many dimensions for shared neurons",
+        """With `outputs = shared`, `formulation exact` enumerates the cells of the samples' hyperplanes and asks that
+the moments of the neurons in a cell have neither negative eigenvalues nor negative entries. In up to four dimensions
+these are all moments of neurons; from five on there are others, and the program would not be exact. Dimensions are
+counted after the rank of the samples; a hidden bias counts as one. `formulation sdp_relaxation` takes any number of
+them, and gives a lower bound.
+
+Wrong:
+
+    input X : matrix[n, 5]
+    architecture two_layer { outputs = shared }
+
+Right:
+
+    input X : matrix[n, 5]
+    architecture two_layer { outputs = shared }
+    formulation adaptive
+""",
+    ),
+    Code(
+        "D327",
+        "cells that rounding hides",
+        """The set of cells that were found is not closed: beyond a border of one of them there is none, or two of
+them are one. That happens where many hyperplanes of samples nearly meet, and where samples nearly lie in fewer
+dimensions. Without all cells neither the program nor its bound would be what they say.
+""",
+    ),
+    Code(
+        "D328",
+        "rows that cannot be split",
+        """`split` tells samples apart by the signs of the neurons there. Samples on one line through the origin have
+the same signs, or opposite ones, and at least one direction has to be left that is not split.
+""",
+    ),
+    Code(
+        "D329",
+        "samples out of a certificate's reach",
+        """`--certify global` has three ways. Cells are enumerated in up to four dimensions, up to 2000 of them. Branch
+and bound takes separate outputs in up to 12 dimensions, with many samples fewer; it seldom ends with more than six. The
+semidefinite relaxation takes up to 400 samples of any dimension, for one output or for shared neurons. Dimensions are
+those of the space that the samples span; a hidden bias counts as one. These samples are out of reach of all three.
+""",
+    ),
+    Code(
         "D330",
         "file cannot be written",
         """The folder does not exist or may not be written to. What was at the path before is untouched: files are

@@ -55,4 +55,20 @@ Right:
     reludsl certify net.npz --data test.csv --radius 0.3 --time-limit 600
 """,
     ),
+    Code(
+        "S406",
+        "unfinished certificate",
+        """A global certificate ended before its way was at its end: at its time limit or by Ctrl-C. The network is what
+it is without, and the bound holds; it is only further away than it would be. Branch and bound takes ten to twenty
+times as long for a dimension more, and less under stronger regularizers.
+
+Wrong:
+
+    reludsl solve spec.relu --data data.csv --certify global --certify-seconds 1
+
+Right:
+
+    reludsl solve spec.relu --data data.csv --certify global --certify-seconds 600
+""",
+    ),
 )

@@ -6,7 +6,7 @@
 | state a program | `Program`, `Term`, `Nonnegative`, `Zero`, `SecondOrder`, `Semidefinite` |
 | prove it convex | `verify`, `require_convex` |
 | evaluate it at a point | `evaluate`, `objective`, `violations` |
-| print it | `program_text` (`.ir`), `program_unicode`, `program_latex` |
+| print it | `program_text` (`.ir`), `program_unicode`, `program_latex`, `program_mathml` |
 | turn it into a library's objects or code | `Translator` with a `Vocabulary` and `Objects` or `Source` |
 
 Importing this package does not import NumPy; evaluation does.
@@ -15,10 +15,11 @@ Importing this package does not import NumPy; evaluation does.
 from reludsl.ir.activation import Activation
 from reludsl.ir.attributes import Curvature, Monotonicity, Rule, Sign
 from reludsl.ir.builders import Builder, Code, Objects, Source
+from reludsl.ir.cell_form import CellForm
 from reludsl.ir.custom_loss import CustomLoss
 from reludsl.ir.derivative import derivative
 from reludsl.ir.dims import ONE, Dim, Shape, ShapeError, as_dim, as_shape, sizes
-from reludsl.ir.display import program_latex, program_unicode
+from reludsl.ir.display import program_latex, program_mathml, program_unicode
 from reludsl.ir.evaluation import BindingError, evaluate, infer_sizes, objective, violations
 from reludsl.ir.expression import (
     Add,
@@ -59,10 +60,11 @@ from reludsl.ir.functions import (
     square,
     step,
 )
-from reludsl.ir.mathematics import latex, unicode
+from reludsl.ir.mathematics import latex, mathml, unicode
 from reludsl.ir.numpy_vocabulary import NumpyVocabulary, helper_sources, numpy_namespace
 from reludsl.ir.pattern_form import PatternForm
 from reludsl.ir.penalty import BlockPenalty, Penalty
+from reludsl.ir.polynomial_form import PolynomialForm
 from reludsl.ir.program import (
     Constraint,
     Nonnegative,
@@ -74,10 +76,11 @@ from reludsl.ir.program import (
     total,
     walk,
 )
+from reludsl.ir.relaxation_form import RelaxationForm
 from reludsl.ir.robust_form import RobustForm
 from reludsl.ir.sample_loss import CrossEntropy, Distance, Margin, SampleLoss
 from reludsl.ir.scalar import ScalarFunction, array_functions
-from reludsl.ir.structure import Block, Diagonal, Expand, Slice, Sum, Trace, Transpose, column, row
+from reludsl.ir.structure import Block, BlockDiagonal, Diagonal, Expand, Slice, Sum, Trace, Transpose, column, row
 from reludsl.ir.substitution import substitute
 from reludsl.ir.symmetry import is_symmetric
 from reludsl.ir.text import expression_text, program_text
@@ -93,8 +96,10 @@ __all__ = [
     "Apply",
     "BindingError",
     "Block",
+    "BlockDiagonal",
     "BlockPenalty",
     "Builder",
+    "CellForm",
     "Changes",
     "Code",
     "Constant",
@@ -134,7 +139,9 @@ __all__ = [
     "PatternForm",
     "Penalty",
     "Placeholder",
+    "PolynomialForm",
     "Program",
+    "RelaxationForm",
     "RobustForm",
     "Rule",
     "SampleLoss",
@@ -180,11 +187,13 @@ __all__ = [
     "latex",
     "log",
     "logistic",
+    "mathml",
     "neg",
     "numpy_namespace",
     "objective",
     "pos",
     "program_latex",
+    "program_mathml",
     "program_text",
     "program_unicode",
     "require_convex",

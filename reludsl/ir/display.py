@@ -8,6 +8,7 @@ from typing import Final
 from reludsl.ir.expression import Data, Expression, Variable
 from reludsl.ir.functions import Huber, Norm
 from reludsl.ir.mathematics import Mathematician, natural_view, unicode
+from reludsl.ir.mathml import MathMl, math_element
 from reludsl.ir.notation import Latex, Notation, Unicode
 from reludsl.ir.program import Constraint, Nonnegative, Program, SecondOrder, Semidefinite, Zero
 from reludsl.ir.text import sides
@@ -31,6 +32,15 @@ def program_latex(program: Program) -> str:
     return "\n".join([r"\begin{aligned}", *lines, r"\end{aligned}"]) + "\n"
 
 
+def program_mathml(program: Program) -> Rows:
+    """The program for a page: the heading of a section, or nothing where it goes on, and a `<math>` element."""
+    spoken = _rows(program, Unicode())
+    return [
+        (heading, math_element(line, alternative.rstrip()))
+        for (heading, line), (_, alternative) in zip(_rows(program, MathMl()), spoken, strict=True)
+    ]
+
+
 def _heading(text: str) -> str:
     return rf"\text{{{text}}}\quad" if text else ""
 
@@ -41,7 +51,7 @@ def _rows(program: Program, notation: Notation) -> Rows:
     write = Mathematician(notation, (*taken, *program.sizes))
     rows: Rows = []
     for heading, lines in (
-        ("minimize", _objective(program, write)),
+        ("minimize", _objective(program, write, notation)),
         ("over", _spaces([array for array in program.variables if array not in program.opposed], notation)),
         ("at worst over", _spaces(program.opposed, notation)),
         ("subject to", [_relation(constraint, write, notation) for constraint in program.constraints]),
@@ -52,11 +62,11 @@ def _rows(program: Program, notation: Notation) -> Rows:
     return rows
 
 
-def _objective(program: Program, write: Mathematician) -> list[str]:
-    terms = [write.write(term.expression) for term in program.objective] or ["0"]
+def _objective(program: Program, write: Mathematician, notation: Notation) -> list[str]:
+    terms = [write.write(term.expression) for term in program.objective] or [notation.number(0.0)]
     if sum(len(unicode(term.expression)) + 3 for term in program.objective) <= _WIDTH:
-        return [" + ".join(terms)]
-    return [terms[0], *(f"+ {term}" for term in terms[1:])]
+        return [f" {notation.plus} ".join(terms)]
+    return [terms[0], *(f"{notation.plus} {term}" for term in terms[1:])]
 
 
 def _relation(constraint: Constraint, write: Mathematician, notation: Notation) -> str:
@@ -64,7 +74,7 @@ def _relation(constraint: Constraint, write: Mathematician, notation: Notation) 
         case Nonnegative(_, expression):
             return _compared(expression, notation.at_least, write, notation)
         case Zero(_, expression):
-            return _compared(expression, "=", write, notation)
+            return _compared(expression, notation.equals, write, notation)
         case SecondOrder(_, bound, vector, None):
             return f"{write.write(Norm(vector, 2))} {notation.at_most} {write.write(bound)}"
         case SecondOrder(_, bound, vector, axis):
@@ -72,7 +82,7 @@ def _relation(constraint: Constraint, write: Mathematician, notation: Notation) 
                 norm = write.write(Norm(vector, 2, axis), view)
                 return f"{norm} {notation.at_most} {write.write(bound, view)}{_for_all(view, notation)}"
         case Semidefinite(_, matrix):
-            return f"{write.write(matrix)} {notation.semidefinite} 0"
+            return f"{write.write(matrix)} {notation.semidefinite} {notation.number(0.0)}"
     raise NotImplementedError(type(constraint).__name__)
 
 
@@ -84,24 +94,26 @@ def _compared(expression: Expression, symbol: str, write: Mathematician, notatio
 
 
 def _for_all(view: Iterable[str | None], notation: Notation) -> str:
-    letters = [letter for letter in view if letter is not None]
-    return notation.words("for all") + ", ".join(letters) if letters else ""
+    letters = [notation.letter(letter) for letter in view if letter is not None]
+    return notation.words("for all") + notation.listed(letters) if letters else ""
 
 
 def _definitions(program: Program, write: Mathematician, notation: Notation) -> list[str]:
     lines = []
     for named in program.named:
         with write.letters(natural_view(named.expression)) as view:
-            lines.append(f"{write.write(named, view)} = {write.write(named.expression, view)}")
+            lines.append(f"{write.write(named, view)} {notation.equals} {write.write(named.expression, view)}")
     for constant in program.constants:
         sign = notation.minus if constant.value < 0 else ""
-        lines.append(f"{write.write(constant)} = {sign}{notation.decimal(abs(constant.value))}")
+        lines.append(f"{write.write(constant)} {notation.equals} {sign}{notation.decimal(abs(constant.value))}")
     thresholds = dict.fromkeys(write.write(node.threshold) for node in program.nodes if isinstance(node, Huber))
     for threshold in thresholds:
-        small, half = notation.absolute("t"), notation.number(0.5)
-        near = f"{half} {notation.squared('t')}{notation.words('if')}{small} {notation.at_most} {threshold}"
-        far = f"{notation.words('else')}{threshold} ({small} {notation.minus} {half} {threshold})"
-        lines.append(f"{notation.function(f'H_{threshold}', 't')} = {near},{far}")
+        t, half = notation.symbol("t"), notation.number(0.5)
+        small = notation.absolute(t)
+        near = f"{half} {notation.squared(t)}{notation.words('if')}{small} {notation.at_most} {threshold}"
+        beyond = notation.parenthesised(f"{small} {notation.minus} {half} {threshold}")
+        far = f"{notation.words('else')}{threshold} {beyond}"
+        lines.append(f"{notation.function('H', t, index=threshold)} {notation.equals} {near}{notation.comma}{far}")
     return lines
 
 
@@ -112,11 +124,13 @@ def _spaces(arrays: Iterable[Data] | Iterable[Variable], notation: Notation) -> 
         match array:
             case Variable(_, shape, True):
                 space = notation.space("S", shape[:1])
+            case Variable(_, shape, "blocks"):
+                space = f"{notation.space('R', shape)}{notation.words('in symmetric blocks')}"
             case Data(_, shape, values=values) if values:
                 space = notation.space(values, shape)
             case Data(_, shape, sign) if sign.is_nonnegative:
-                space = f"{notation.space('R', shape)}, {notation.at_least} 0"
+                space = notation.listed([notation.space("R", shape), f"{notation.at_least} {notation.number(0.0)}"])
             case _:
                 space = notation.space("R", array.shape)
         kinds.setdefault(space, []).append(notation.symbol(array.name))
-    return [f"{', '.join(names)} {notation.element_of} {space}" for space, names in kinds.items()]
+    return [f"{notation.listed(names)} {notation.element_of} {space}" for space, names in kinds.items()]

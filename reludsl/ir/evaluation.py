@@ -14,6 +14,7 @@ from reludsl.ir.dims import Dim, show
 from reludsl.ir.expression import Constant, Data, Expression, Variable
 from reludsl.ir.numpy_vocabulary import NumpyVocabulary, numpy_namespace
 from reludsl.ir.program import Nonnegative, Program, SecondOrder, Semidefinite, Zero, size_names, total, walk
+from reludsl.ir.structure import BlockDiagonal
 from reludsl.ir.translate import Translator
 
 if TYPE_CHECKING:
@@ -58,15 +59,25 @@ def violations(program: Program, values: Mapping[str, ArrayLike]) -> dict[str, f
             case SecondOrder(_, bound, vector, axis):
                 # Without an axis, of all entries: for a matrix this is the Frobenius norm.
                 excess = np.linalg.norm(value(vector), axis=axis) - value(bound)
+            case Semidefinite(_, BlockDiagonal(inside)):
+                stack = value(inside)
+                excess = _below_zero(stack.reshape(-1, stack.shape[1], stack.shape[1]))
             case Semidefinite(_, matrix):
-                entries = value(matrix)
-                finite = np.isfinite(entries).all()
-                excess = -np.linalg.eigvalsh((entries + entries.T) / 2) if finite else np.nan
+                excess = _below_zero(value(matrix))
             case _:
                 raise NotImplementedError(type(constraint).__name__)
         largest = float(np.max(excess, initial=0.0))
         result[constraint.name] = float("inf") if np.isnan(largest) else largest
     return result
+
+
+def _below_zero(matrices: NDArray[np.float64]) -> NDArray[np.float64] | float:
+    """Minus the eigenvalues of matrices (..., q, q), of their symmetric parts."""
+    import numpy as np
+
+    if not np.isfinite(matrices).all():
+        return np.nan
+    return np.asarray(-np.linalg.eigvalsh((matrices + np.swapaxes(matrices, -1, -2)) / 2), dtype=np.float64)
 
 
 def infer_sizes(expressions: Iterable[Expression], shapes: Mapping[str, tuple[int, ...]]) -> dict[str, int]:

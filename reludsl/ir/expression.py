@@ -19,7 +19,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property, reduce
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from reludsl.ir.attributes import Curvature, Monotonicity, Rule, Sign, linear
 from reludsl.ir.dims import Dim, Shape, ShapeError, as_dim, as_shape, broadcast, show
@@ -195,11 +195,15 @@ class Data(Expression):
 
 @dataclass(frozen=True)
 class Variable(Expression):
-    """An array that is sought."""
+    """An array that is sought.
+
+    `symmetric` says that it is a symmetric matrix, or that it holds symmetric `blocks` one below another, as many as
+    its rows have room for (`BlockDiagonal`).
+    """
 
     name: str
     shape: Shape
-    symmetric: bool = False
+    symmetric: bool | Literal["blocks"] = False
     meaning: str = field(default="", compare=False)
 
     sign = Sign.UNKNOWN
@@ -207,7 +211,7 @@ class Variable(Expression):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "shape", as_shape(self.shape))
-        if self.symmetric and (len(self.shape) != 2 or self.shape[0] != self.shape[1]):
+        if self.symmetric and (len(self.shape) != 2 or (self.symmetric is True and self.shape[0] != self.shape[1])):
             raise ShapeError(f"{self.name} cannot be symmetric with shape {show(self.shape)}")
 
 

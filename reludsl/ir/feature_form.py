@@ -2,8 +2,13 @@
 
     minimize  Σ_k ℓ(f_k, y_k) + β ‖a‖₁,   f = Z a
 
+or, where every neuron feeds all outputs and pays for the Euclidean norm of its output weights, a group lasso:
+
+    minimize  Σ_k ℓ(F_k, Y_k) + β Σ_i ‖A_i‖₂,   F = Z A
+
 The columns of Z are hidden neurons on the samples, each with weights of penalty 1: random ones (Bai, Gautam, Sojoudi
-2022, the sampled convex program), or the steps of all patterns (Ergen, Gulluk, Lacotte, Pilanci 2023).
+2022, the sampled convex program), the steps of all patterns (Ergen, Gulluk, Lacotte, Pilanci 2023), or those that an
+adaptive search has found.
 """
 
 from __future__ import annotations
@@ -24,7 +29,7 @@ _n, _N, _c = sizes("n, N, c")
 
 @dataclass(frozen=True)
 class FeatureForm:
-    """What a program over features is made of."""
+    """What a program over features is made of. Neurons are `shared` by several outputs or feed one each."""
 
     loss: SampleLoss
     penalty: BlockPenalty = BlockPenalty()
@@ -33,8 +38,14 @@ class FeatureForm:
     several: bool = False
     output_bias: bool = False
     y: Data = Data("y", (_n,), meaning="targets")
+    shared: bool = False
     loss_span: Span | None = field(default=None, compare=False, repr=False)
     regularizer_span: Span | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def strength(self) -> float:
+        """β."""
+        return self.penalty.group if self.shared else self.penalty.l1
 
     @property
     def Z(self) -> Data:
@@ -62,7 +73,7 @@ class FeatureForm:
         weights = weights_data() if self.weighted else None
         loss = self.loss.term(self.prediction, self.y, weights=weights, mean=self.mean, span=self.loss_span)
         objective = [Term("loss", loss, self.loss_span)]
-        if (penalties := self.penalty.term((self.a,), self.c0)) is not None:
+        if (penalties := self.penalty.term((self.a.T if self.shared else self.a,), self.c0)) is not None:
             objective.append(Term("regularizer", penalties, self.regularizer_span))
         return Program(name, tuple(objective), form=self)
 

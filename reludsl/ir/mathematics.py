@@ -1,4 +1,4 @@
-"""A program as mathematics: Unicode for the terminal, LaTeX for a paper.
+"""A program as mathematics: Unicode for the terminal, LaTeX for a paper, MathML for a page.
 
 Sums and norms along an axis are written with indices, as a person would: a sum over the samples of max(0, 1 - y * f)
 becomes Σᵢ max(0, 1 − yᵢ fᵢ), and norms of columns become Σⱼ ‖Vⱼ‖₂. So an expression is printed in a *view*: whole, or
@@ -41,8 +41,9 @@ from reludsl.ir.functions import (
     Norm,
     SumSquares,
 )
+from reludsl.ir.mathml import MathMl, math_element
 from reludsl.ir.notation import Latex, Notation, Unicode
-from reludsl.ir.structure import Block, Diagonal, Expand, Reduction, Slice, Sum, Trace, Transpose
+from reludsl.ir.structure import Block, BlockDiagonal, Diagonal, Expand, Reduction, Slice, Sum, Trace, Transpose
 
 View = tuple[str | None, ...]  # for each axis its letter, or None for all of it
 
@@ -147,7 +148,7 @@ class Mathematician:
                 return Piece(spell.squared(spell.norm(self.write(inside), order)), _POWER)
             case Elementwise() | Huber() | Maximum() | Minimum() | Hypot():
                 return self._function(node, view)
-            case Diagonal() | Slice() | Block():
+            case Diagonal() | BlockDiagonal() | Slice() | Block():
                 return self._arrangement(node, view)
         raise NotImplementedError(type(node).__name__)
 
@@ -174,7 +175,7 @@ class Mathematician:
             negative = piece.level == _SUM and piece.text.startswith(self._notation.minus)
             if text:
                 bare = piece.text.removeprefix(self._notation.minus) if negative else piece.text
-                text += f" {self._notation.minus if negative else '+'} {bare}"
+                text += f" {self._notation.minus if negative else self._notation.plus} {bare}"
             else:
                 text = piece.text
         return Piece(text, _SUM)
@@ -185,13 +186,13 @@ class Mathematician:
             return Piece(f"{before} {self._notation.hadamard} {self._enclosed(right, _POWER)}", _HADAMARD)
         if right.scalar and not left.scalar:
             left, right = right, left
-        if left.text == "1":
+        one = self._notation.number(1.0)
+        if left.text == one:
             return right
-        if right.text == "1":
+        if right.text == one:
             return left
-        after = self._enclosed(right, _BIG)
-        joint = f" {self._notation.dot} " if after[0].isdigit() or after.startswith(r"\tfrac") else " "
-        return Piece(f"{self._enclosed(left, _PRODUCT)}{joint}{after}", min(_PRODUCT, max(right.level, _BIG)))
+        text = self._notation.product(self._enclosed(left, _PRODUCT), self._enclosed(right, _BIG))
+        return Piece(text, min(_PRODUCT, max(right.level, _BIG)))
 
     def _divided(self, left: Expression, right: Expression, view: View) -> Piece:
         spell = self._notation
@@ -201,7 +202,7 @@ class Mathematician:
         if numerator.level >= _POWER or not denominator.scalar:
             high = numerator.text if spell.fractions_enclose else self._enclosed(numerator, _POWER)
             return Piece(spell.fraction(high, low), _PRODUCT)
-        return self._multiplied(Piece(spell.fraction("1", low), _PRODUCT), numerator)
+        return self._multiplied(Piece(spell.fraction(spell.number(1.0), low), _PRODUCT), numerator)
 
     def _matrix_product(self, left: Expression, right: Expression, view: View) -> Piece:
         before = self._piece(left, (*view[: len(left.shape) - 1], None))
@@ -250,23 +251,23 @@ class Mathematician:
             case Minimum():
                 return Piece(spell.function("min", *texts))
             case Hypot():
-                return Piece(spell.norm(spell.parenthesised(", ".join(texts)), "2"))
+                return Piece(spell.norm(spell.parenthesised(spell.listed(texts)), "2"))
             case Huber():
-                return Piece(spell.function(f"H_{texts[1]}", texts[0]))
+                return Piece(spell.function("H", texts[0], index=texts[1]))
         (x,), (text,) = pieces, texts
         match node.operation:
             case "abs":
                 return Piece(spell.absolute(text))
             case "pos":
-                return Piece(spell.function("max", "0", text))
+                return Piece(spell.function("max", spell.number(0.0), text))
             case "neg":
-                return Piece(spell.function("max", "0", self._written(-node.argument, view).text))
+                return Piece(spell.function("max", spell.number(0.0), self._written(-node.argument, view).text))
             case "square":
                 return Piece(spell.squared(self._enclosed(x, _ATOM)), _POWER)
             case "exp" | "log":
                 return Piece(spell.function(node.operation, text))
             case "logistic":
-                return Piece(spell.function("log", f"1 + {spell.function('exp', text)}"))
+                return Piece(spell.function("log", f"{spell.number(1.0)} {spell.plus} {spell.function('exp', text)}"))
             case "sqrt":
                 return Piece(spell.root(text))
             case "step":
@@ -274,15 +275,17 @@ class Mathematician:
             case "entropy":
                 return Piece(f"{spell.minus}{self._enclosed(x, _PRODUCT)} {spell.function('log', text)}", _SUM)
 
-    def _arrangement(self, node: Diagonal | Slice | Block, view: View) -> Piece:
+    def _arrangement(self, node: Diagonal | BlockDiagonal | Slice | Block, view: View) -> Piece:
         spell = self._notation
         match node:
             case Diagonal(inside) if len(inside.shape) == 2 and view != (None,):
                 return self._piece(inside, view * 2)
             case Diagonal(Full(1.0)):
-                whole = Piece("I")
+                whole = Piece(spell.symbol("I"))
             case Diagonal(inside):
                 whole = Piece(spell.function("diag", self.write(inside)))
+            case BlockDiagonal(inside):
+                whole = Piece(spell.function("blkdiag", self.write(inside)))
             case Slice(inside):
                 bounds = [
                     self._bounds(start, stop, size, letter)
@@ -295,12 +298,12 @@ class Mathematician:
 
     def _bounds(self, start: Dim, stop: Dim, size: Dim, letter: str | None) -> str:
         """A range counted from 1 as in mathematics, both ends included; or what the letter counts within it."""
-        dim = self._notation.dim
+        spell, dim = self._notation, self._notation.dim
         if letter is not None:
-            return letter if start == 0 else f"{dim(start)} + {letter}"
+            return spell.letter(letter) if start == 0 else f"{dim(start)} {spell.plus} {spell.letter(letter)}"
         if stop - start == size:
-            return ":"
-        return dim(stop) if stop - start == ONE else f"{dim(start + 1)}:{dim(stop)}"
+            return spell.colon
+        return dim(stop) if stop - start == ONE else f"{dim(start + 1)}{spell.colon}{dim(stop)}"
 
 
 def _adapted(view: View, shape: Shape) -> View:
@@ -337,6 +340,11 @@ def unicode(expression: Expression) -> str:
 def latex(expression: Expression) -> str:
     """An expression by itself, in LaTeX."""
     return _alone(expression, Latex())
+
+
+def mathml(expression: Expression) -> str:
+    """An expression by itself, as a `<math>` element."""
+    return math_element(_alone(expression, MathMl()), unicode(expression))
 
 
 def _alone(expression: Expression, notation: Notation) -> str:

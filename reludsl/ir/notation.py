@@ -1,7 +1,7 @@
 """How mathematics is spelled: with the letters of a terminal, or in LaTeX.
 
 A notation knows symbols and how to put parts together; what is put together, and where parentheses go, is decided
-in `mathematics.py`, once for both.
+in `mathematics.py`, once for all. The spelling of web pages is in `mathml.py`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from reludsl.ir.dims import Dim, Shape
 _SMALL: Final = "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho sigma tau"
 _NAMES: Final = f"{_SMALL} upsilon phi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega"
 _LETTERS: Final = "αβγδεζηθικλμνξοπρστυφχψωΓΔΘΛΞΠΣΦΨΩ"
-_GREEK: Final[Mapping[str, str]] = MappingProxyType(dict(zip(_NAMES.split(), _LETTERS, strict=True)))
+GREEK: Final[Mapping[str, str]] = MappingProxyType(dict(zip(_NAMES.split(), _LETTERS, strict=True)))
 _SUBSCRIPTS: Final = str.maketrans("0123456789aehijklmnoprstuvx", "₀₁₂₃₄₅₆₇₈₉ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ")
 _SUPERSCRIPTS: Final = str.maketrans(
     "0123456789+−×abcdefghijklmnoprstuvwxyzABDEGHIJKLMNOPRTUVW",
@@ -28,7 +28,11 @@ _SUPERSCRIPTS: Final = str.maketrans(
 class Notation(ABC):
     """The spelling of what expressions are printed with. All texts are complete; none adds parentheses."""
 
+    plus: str = "+"
     minus: str
+    equals: str = "="
+    colon: str = ":"
+    comma: str = ","
     hadamard: str
     dot: str
     at_least: str
@@ -57,6 +61,21 @@ class Notation(ABC):
     def indexed(self, symbol: str, index: Sequence[str | None]) -> str:
         """An entry, or with a None a row or a column."""
 
+    def letter(self, letter: str) -> str:
+        """A letter that counts, by itself."""
+        return letter
+
+    def listed(self, texts: Sequence[str]) -> str:
+        """Texts with commas between them."""
+        return f"{self.comma} ".join(texts)
+
+    def product(self, first: str, second: str) -> str:
+        """Two factors, with a dot where the second one begins with a number."""
+        return f"{first} {self.dot} {second}" if self._begins_with_number(second) else f"{first} {second}"
+
+    def _begins_with_number(self, text: str) -> bool:
+        return text[0].isdigit()
+
     @abstractmethod
     def parenthesised(self, text: str) -> str: ...
 
@@ -72,7 +91,8 @@ class Notation(ABC):
         """What stands before an expression: `sum` or `max` over letters, or a function without parentheses."""
 
     @abstractmethod
-    def function(self, name: str, *arguments: str) -> str: ...
+    def function(self, name: str, *arguments: str, index: str = "") -> str:
+        """A function, with an index to its name if one is given."""
 
     @abstractmethod
     def fraction(self, numerator: str, denominator: str) -> str: ...
@@ -119,8 +139,8 @@ class Unicode(Notation):
     fractions_enclose = False
 
     def symbol(self, name: str) -> str:
-        base, rest = _parted(name)
-        base = _GREEK.get(base, base)
+        base, rest = parted(name)
+        base = GREEK.get(base, base)
         if not rest:
             return base
         return base + (rest.translate(_SUBSCRIPTS) if _all_in(rest, _SUBSCRIPTS) else f"_{rest}")
@@ -149,8 +169,8 @@ class Unicode(Notation):
     def operator(self, name: str, letters: Sequence[tuple[str, Dim]]) -> str:
         return ("Σ" if name == "sum" else name) + "".join(letter for letter, _ in letters).translate(_SUBSCRIPTS)
 
-    def function(self, name: str, *arguments: str) -> str:
-        return f"{name}({', '.join(arguments)})"
+    def function(self, name: str, *arguments: str, index: str = "") -> str:
+        return f"{name}_{index}({self.listed(arguments)})" if index else f"{name}({self.listed(arguments)})"
 
     def fraction(self, numerator: str, denominator: str) -> str:
         return f"{numerator}/{denominator}"
@@ -199,14 +219,14 @@ class Latex(Notation):
     fractions_enclose = True
 
     def symbol(self, name: str) -> str:
-        base, rest = _parted(name)
+        base, rest = parted(name)
         text = self._word(base)
         return f"{text}_{{{self._word(rest) if len(rest) == 1 else self._upright(rest)}}}" if rest else text
 
     def _word(self, text: str) -> str:
         if text == "omicron":
             return "o"
-        if text in _GREEK:
+        if text in GREEK:
             return rf"\{text}"
         return text if len(text) == 1 else self._upright(text)
 
@@ -235,6 +255,9 @@ class Latex(Notation):
             return f"{base}_{{{','.join(letter or ':' for letter in index)}}}"
         return f"{base}_{{{''.join(letter or '' for letter in index)}}}"
 
+    def _begins_with_number(self, text: str) -> bool:
+        return super()._begins_with_number(text) or text.startswith(r"\tfrac")
+
     def parenthesised(self, text: str) -> str:
         return rf"\left( {text} \right)" if r"\frac" in text or r"\sum" in text else f"({text})"
 
@@ -251,14 +274,12 @@ class Latex(Notation):
         under = f"_{{{','.join(letter for letter, _ in letters)}}}" if letters else ""
         return self._named(name) + under
 
-    def function(self, name: str, *arguments: str) -> str:
-        return self._named(name) + self.parenthesised(", ".join(arguments))
+    def function(self, name: str, *arguments: str, index: str = "") -> str:
+        below = f"_{{{index}}}" if index else ""
+        return self._named(name) + below + self.parenthesised(self.listed(arguments))
 
     def _named(self, name: str) -> str:
-        if name in ("max", "min", "exp", "log"):
-            return rf"\{name}"
-        base, _, index = name.partition("_")
-        return rf"\operatorname{{{base}}}" + (f"_{{{index}}}" if index else "")
+        return rf"\{name}" if name in ("max", "min", "exp", "log") else rf"\operatorname{{{name}}}"
 
     def fraction(self, numerator: str, denominator: str) -> str:
         return rf"\frac{{{numerator}}}{{{denominator}}}"
@@ -293,7 +314,7 @@ class Latex(Notation):
         return rf"\quad \text{{{text} }}"
 
 
-def _parted(name: str) -> tuple[str, str]:
+def parted(name: str) -> tuple[str, str]:
     """The letter and its index: `beta_free` is β with the index `free`, `c0` is c with 0."""
     base, _, rest = name.partition("_")
     letter = base.rstrip("0123456789")

@@ -23,7 +23,7 @@ from reludsl.ir.functions import (
     Operation,
     SumSquares,
 )
-from reludsl.ir.structure import Block, Diagonal, Expand, Sum, Trace
+from reludsl.ir.structure import Block, BlockDiagonal, Diagonal, Expand, Sum, Trace
 from reludsl.ir.translate import Untranslatable, Vocabulary, axis_keyword, chained
 
 T = TypeVar("T")
@@ -61,6 +61,8 @@ class NumpyVocabulary(Vocabulary):
                 return build.call("np.trace", x)
             case Diagonal(), (x,):
                 return build.call("np.diag", x)
+            case BlockDiagonal(_, columns), (x,):
+                return build.call("block_diagonal", x, build.size(columns))
             case Expand(_, axis), (x,):
                 whole = (None, None)
                 return build.index(x, None, whole) if axis == 0 else build.index(x, whole, None)
@@ -109,7 +111,8 @@ def numpy_namespace() -> Mapping[str, Any]:
 
     from reludsl.ir import numpy_helpers
 
-    return {"np": numpy, "entropy": numpy_helpers.entropy, "huber": numpy_helpers.huber, "step": numpy_helpers.step}
+    helpers = (numpy_helpers.block_diagonal, numpy_helpers.entropy, numpy_helpers.huber, numpy_helpers.step)
+    return {"np": numpy, **{helper.__name__: helper for helper in helpers}}
 
 
 def helper_sources(called: Iterable[str]) -> tuple[str, ...]:

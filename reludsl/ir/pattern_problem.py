@@ -3,22 +3,26 @@
     minimize  Σ_k ω_k ℓ(F_k, Y_k) + group Σ_j ‖u_j‖₂ + l1 Σ_j ‖u_j‖₁ + l2/2 Σ_j ‖u_j‖₂²,
     F = Σ_j ± Γ_j X u_j + 1 cᵀ,   subject to  E_j X u_j ≥ 0
 
-The columns u_j are ordered by sign, then by output, then by pattern. A sum of losses is minimized: where the program
+The columns u_j are ordered by sign, then by output, then by pattern. Neurons that all outputs share have a column with
+an entry for each output instead, F = Σ_j Γ_j u_jᵀ + 1 cᵀ. A sum of losses is minimized: where the program
 has their mean, penalties are multiplied by what it divides by, `scale`. The class stands word for word in scripts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from scipy.optimize import minimize_scalar
 
 from reludsl.ir.feature_form import FeatureForm
 from reludsl.ir.pattern_form import PatternForm
 from reludsl.ir.penalty import BlockPenalty
+from reludsl.ir.polynomial_form import PolynomialForm
 from reludsl.ir.program import Program
+from reludsl.ir.relaxation_form import RelaxationForm
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +34,8 @@ class PatternProblem:
     (n,) those of the samples, or None. The last `free` entries of a column are not penalized. `signed` says whether
     there are columns that add and columns that subtract, `offset` whether there are output biases, with penalties
     `offset_l1` and `offset_l2`. `inner_group`, `inner_l1` and `inner_l2` are penalties of columns without their last
-    entry, beside others that count it: certificates know them, kernels are never given them.
+    entry, beside others that count it: certificates know them, kernels are never given them. `shared` says that columns
+    feed all outputs: there are no cones then, nothing is signed, and X is 1.
     """
 
     X: np.ndarray
@@ -51,6 +56,7 @@ class PatternProblem:
     inner_group: float = 0.0
     inner_l1: float = 0.0
     inner_l2: float = 0.0
+    shared: bool = False
 
     @property
     def mixed(self) -> bool:
@@ -60,10 +66,17 @@ class PatternProblem:
     @property
     def columns(self) -> int:
         """The number of columns u_j."""
-        return int((2 if self.signed else 1) * self.Y.shape[1] * self.gates.shape[1])
+        return int((2 if self.signed else 1) * (1 if self.shared else self.Y.shape[1]) * self.gates.shape[1])
+
+    @property
+    def entries(self) -> int:
+        """The number of entries of a column."""
+        return int(self.Y.shape[1] if self.shared else self.X.shape[1])
 
     def predictions(self, u: np.ndarray, c: np.ndarray) -> np.ndarray:
         """F (n, c) for columns u (d, columns) and output biases c (c,): one matrix product and one pass over it."""
+        if self.shared:
+            return np.asarray(self.gates @ u.T + c)
         d, half = len(u), self.columns // 2
         net = u[:, :half] - u[:, half:] if self.signed else u
         outputs, patterns = self.Y.shape[1], self.gates.shape[1]
@@ -72,6 +85,8 @@ class PatternProblem:
 
     def adjoint(self, R: np.ndarray) -> np.ndarray:
         """The transpose of u ↦ F, for R (n, c): an array like u."""
+        if self.shared:
+            return np.asarray(R.T @ self.gates)
         (n, d), outputs = self.X.shape, R.shape[1]
         products = (self.X[:, :, None] * R[:, None, :]).reshape(n, d * outputs)
         net = (products.T @ self.gates).reshape(d, -1)
@@ -87,7 +102,7 @@ class PatternProblem:
         gradient = self.loss.gradient(F, self.Y)
         return np.asarray(gradient if self.weights is None else self.weights[:, None] * gradient)
 
-    def loss_prox(self, F: np.ndarray, tau: float) -> np.ndarray:
+    def loss_prox(self, F: np.ndarray, tau: float | np.ndarray) -> np.ndarray:
         """The proximal operator of tau times the weighted sum."""
         if self.weights is None:
             return np.asarray(self.loss.prox(F, self.Y, tau))
@@ -315,36 +330,35 @@ class PatternProblem:
         return np.asarray(shrunk / (1.0 + step * self.offset_l2))
 
 
+def best_over_shares(value_at: Callable[[float], float], enough: float = np.inf) -> float:
+    """The largest value of a concave function of a share in [0, 1], -inf at worst; one of `enough` will do."""
+    # On the border of the domain rounding may decide that a point is outside: one just inside is as good.
+    value = max(value_at(share) for share in (0.0, 1.0 - 1e-12, 1.0))
+    if value >= enough:
+        return value
+    found = minimize_scalar(lambda share: -value_at(share), bounds=(0.0, 1.0), method="bounded")
+    return max(value, value_at(float(found.x)))
+
+
 def pattern_problem(program: Program, arrays: Mapping[str, np.ndarray]) -> PatternProblem | None:
     """The numbers of a program that is a pattern or feature form, None for any other."""
     form = PatternForm.of(program) or FeatureForm.of(program)
     if form is None:
         return None
-    targets = np.asarray(arrays[form.y.name], dtype=float)
-    Y = targets if form.several else targets[:, None]
-    weights = np.asarray(arrays["omega"], dtype=float) if form.weighted else None
-    scale = 1.0 if not form.mean else float(len(Y)) if weights is None else float(weights.sum())
-    penalty = form.penalty
-    shared: dict[str, Any] = {
-        "loss": form.loss,
-        "Y": Y,
-        "weights": weights,
-        "offset": form.output_bias,
-        "offset_l1": scale * penalty.offset_l1,
-        "offset_l2": scale * penalty.offset_l2,
-        "scale": scale,
-    }
+    problem, penalty = problem_without_columns(form, arrays), form.penalty
+    scale = problem.scale
     if isinstance(form, FeatureForm):
         Z = np.asarray(arrays[form.Z.name], dtype=float)
-        ones = np.ones((len(Z), 1))
-        return PatternProblem(ones, Z, None, group=scale * penalty.l1, signed=False, **shared)
+        group = scale * form.strength
+        return replace(problem, X=np.ones((len(Z), 1)), gates=Z, group=group, signed=False, shared=form.shared)
     whole: BlockPenalty = penalty if penalty.mixed else penalty.total
     inner = penalty if penalty.mixed else BlockPenalty()
     masks = np.asarray(arrays[form.D.name], dtype=bool)[:, : masks_of_one_output(form, arrays)]
-    return PatternProblem(
-        np.asarray(arrays[form.X.name], dtype=float),
-        np.asarray(form.activation.gate_values(masks), dtype=float),
-        None if form.activation.gated else masks,
+    return replace(
+        problem,
+        X=np.asarray(arrays[form.X.name], dtype=float),
+        gates=np.asarray(form.activation.gate_values(masks), dtype=float),
+        masks=None if form.activation.gated else masks,
         group=scale * whole.group,
         l1=scale * whole.l1,
         l2=scale * whole.l2,
@@ -353,7 +367,28 @@ def pattern_problem(program: Program, arrays: Mapping[str, np.ndarray]) -> Patte
         inner_group=scale * inner.group_without_biases,
         inner_l1=scale * inner.l1_without_biases,
         inner_l2=scale * inner.l2_without_biases,
-        **shared,
+    )
+
+
+def problem_without_columns(
+    form: PatternForm | FeatureForm | PolynomialForm | RelaxationForm, arrays: Mapping[str, np.ndarray]
+) -> PatternProblem:
+    """The losses of a program's samples and its output biases, without anything else."""
+    targets = np.asarray(arrays[form.y.name], dtype=float)
+    Y = targets if form.several else targets[:, None]
+    weights = np.asarray(arrays["omega"], dtype=float) if form.weighted else None
+    scale = 1.0 if not form.mean else float(len(Y)) if weights is None else float(weights.sum())
+    return PatternProblem(
+        np.zeros((len(Y), 1)),
+        np.zeros((len(Y), 0)),
+        None,
+        form.loss,
+        Y,
+        weights,
+        offset=form.output_bias,
+        offset_l1=scale * form.penalty.offset_l1,
+        offset_l2=scale * form.penalty.offset_l2,
+        scale=scale,
     )
 
 
@@ -364,12 +399,12 @@ def masks_of_one_output(form: PatternForm, arrays: Mapping[str, np.ndarray]) -> 
 
 
 def as_columns(program: Program, point: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """The columns u (d, columns) and output biases (c,) of a point of the program; no biases are zeros."""
+    """The columns u (d, columns) and output biases (c,) of a point of the program; where it has none, one zero."""
     form = PatternForm.of(program) or FeatureForm.of(program)
     assert form is not None
     if isinstance(form, FeatureForm):
         a = np.asarray(point[form.a.name], dtype=float)
-        u = (a if form.several else a[:, None]).T.reshape(1, -1)
+        u = a.T if form.shared else (a if form.several else a[:, None]).T.reshape(1, -1)
     else:
         u = np.concatenate([np.asarray(point[block.name], dtype=float) for block in form.blocks], axis=1)
     c = np.zeros(1) if form.c0 is None else np.atleast_1d(np.asarray(point[form.c0.name], dtype=float))
@@ -382,6 +417,8 @@ def as_point(program: Program, u: np.ndarray, c: np.ndarray) -> dict[str, np.nda
     assert form is not None
     offset = {} if form.c0 is None else {form.c0.name: c if form.several else c[0]}
     if isinstance(form, FeatureForm):
+        if form.shared:
+            return {form.a.name: u.T, **offset}
         a = u[0].reshape(len(c), -1).T
         return {form.a.name: a if form.several else a[:, 0], **offset}
     parts = np.split(u, len(form.blocks), axis=1)

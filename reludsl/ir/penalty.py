@@ -85,6 +85,10 @@ def _size(c: Expression) -> Expression:
     return Sum(absolute(c)) if c.shape else absolute(c)
 
 
+def _sum_or_none(terms: list[Expression]) -> Expression | None:
+    return _sum(terms) if terms else None
+
+
 def _sum(terms: Iterable[Expression]) -> Expression:
     first, *others = terms
     return sum(others, first)
@@ -153,12 +157,21 @@ class BlockPenalty:
             )
             if strength > 0
         ]
+        return _sum_or_none([*terms, *self._offset_terms(offset)])
+
+    def sums(self, sizes: Iterable[Expression], offset: Expression | None = None) -> Expression | None:
+        """Of blocks whose l1 norms are affine: `sizes` are numbers, one for all columns of a sign."""
+        terms = [Constant(self.l1, "beta") * _sum(sizes)] if self.l1 > 0 else []
+        return _sum_or_none([*terms, *self._offset_terms(offset)])
+
+    def _offset_terms(self, offset: Expression | None) -> list[Expression]:
+        terms: list[Expression] = []
         if offset is not None and self.offset_l1 > 0:
             terms.append(Constant(self.offset_l1, "beta_bias") * _size(offset))
         if offset is not None and self.offset_l2 > 0:
             squared = SumSquares(offset) if offset.shape else square(offset)
             terms.append(Constant(self.offset_l2, "beta_bias_2") / 2 * squared)
-        return _sum(terms) if terms else None
+        return terms
 
     def _weighted(self, name: str, strength: float, parts: Iterable[Expression]) -> Expression:
         beta = Constant(strength, name)

@@ -26,7 +26,7 @@ from reludsl.ir.expression import (
 )
 from reludsl.ir.functions import Apply
 from reludsl.ir.scalar import ScalarFunction
-from reludsl.ir.structure import Axis, Slice
+from reludsl.ir.structure import Axis, BlockDiagonal, Slice
 from reludsl.source import Span
 
 
@@ -88,7 +88,7 @@ class SecondOrder(Constraint):
 
 @dataclass(frozen=True)
 class Semidefinite(Constraint):
-    """A symmetric affine matrix has no negative eigenvalue."""
+    """A symmetric affine matrix has no negative eigenvalue: of a `BlockDiagonal` one, no block has."""
 
     matrix: Expression
 
@@ -204,5 +204,7 @@ def size_names(nodes: Iterable[Expression]) -> tuple[str, ...]:
                 case Slice():
                     for bounds in node.ranges:
                         yield from bounds
+                case BlockDiagonal(_, columns):
+                    yield columns
 
     return tuple(dict.fromkeys(name for dim in dims() for name in dim.names))

@@ -99,6 +99,23 @@ class Expand(Unary):
         return (ONE, size) if self.axis == 0 else (size, ONE)
 
 
+@dataclass(frozen=True)
+class BlockDiagonal(Unary):
+    """The block-diagonal matrix whose blocks stand one below another in the argument, all of one shape.
+
+    It has `columns` columns, so there are `columns` over the argument's own many blocks. Of square blocks it is square.
+    """
+
+    columns: Dim
+
+    @cached_property
+    def shape(self) -> Shape:
+        whole = self.argument.shape
+        if len(whole) != 2:
+            raise ShapeError(f"blocks are rows of a matrix, not of {show(whole)}")
+        return (whole[0], self.columns)
+
+
 def row(vector: Expression) -> Expression:
     """[P] as [1, P]: the same in every row of what it meets."""
     return Expand(vector, 0)

@@ -19,7 +19,7 @@ from reludsl.ir.expression import (
     Negate,
     Variable,
 )
-from reludsl.ir.structure import Block, Diagonal, Expand, Slice, Transpose
+from reludsl.ir.structure import Block, BlockDiagonal, Diagonal, Expand, Slice, Transpose
 
 
 def is_symmetric(matrix: Expression) -> bool:
@@ -41,7 +41,7 @@ def _pushed(matrix: Expression, flip: bool) -> Expression:
             return _pushed(inside, flip)
         case Full(value, shape):
             return Full(value, shape[::-1] if flip else shape)
-        case Diagonal():
+        case Diagonal() | BlockDiagonal(Variable(symmetric="blocks")):
             return matrix
         case Negate(inside):
             return -_pushed(inside, flip)

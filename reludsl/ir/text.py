@@ -24,7 +24,7 @@ from reludsl.ir.functions import (
     SumSquares,
 )
 from reludsl.ir.program import Constraint, Nonnegative, Program, SecondOrder, Semidefinite, Zero
-from reludsl.ir.structure import Block, Diagonal, Expand, Sum, Trace
+from reludsl.ir.structure import Block, BlockDiagonal, Diagonal, Expand, Sum, Trace
 from reludsl.ir.translate import Translator, Vocabulary, axis_keyword
 
 T = TypeVar("T")
@@ -67,6 +67,8 @@ class TextVocabulary(Vocabulary):
                 return build.call("trace", *parts)
             case Diagonal(), _:
                 return build.call("diag", *parts)
+            case BlockDiagonal(), _:
+                return build.call("block_diagonal", *parts)
             case Expand(_, axis), _:
                 return build.call("row" if axis == 0 else "column", *parts)
             case Block(rows), _:
@@ -159,7 +161,8 @@ def _data_kind(array: Data) -> str:
 
 
 def _variable_kind(array: Variable) -> str:
-    return show(array.shape) + (" symmetric" if array.symmetric else "")
+    kind = {True: " symmetric", "blocks": " of symmetric blocks"}.get(array.symmetric, "")
+    return show(array.shape) + kind
 
 
 def _aligned(rows: list[tuple[str, str, str, str]]) -> list[str]:

@@ -6,6 +6,9 @@ With changes of the samples the loss is that at its worst, and it is X + Δ that
 
     minimize  max {L(f, y) : Δ_k in the set of sample k} + Σ penalties,   f = σ((X + Δ) U + b) α + c
 
+Where σ is a polynomial, the weights of every hidden neuron, its bias included, have norm 1: a polynomial is not
+homogeneous, so without that hidden weights could do for nothing what output weights pay for.
+
 Everybody who needs the network's own objective takes it from here: `explain`, the objective that is reported,
 generated code, and descent, which also needs to know its parts.
 """
@@ -21,7 +24,7 @@ from reludsl.ir.dims import sizes
 from reludsl.ir.expression import Constant, Data, Expression, Named, Size, Variable
 from reludsl.ir.functions import Norm, Order, absolute, sqrt, square, step
 from reludsl.ir.penalty import Penalty
-from reludsl.ir.program import Constraint, Nonnegative, Program, Term
+from reludsl.ir.program import Constraint, Nonnegative, Program, Term, Zero
 from reludsl.ir.sample_loss import SampleLoss
 from reludsl.ir.structure import Sum, column, row
 from reludsl.source import Span
@@ -94,8 +97,9 @@ class TrainingForm:
 
     Data are `X` (n, d), scaled, `y` (n,) or `Y` (n, c), encoded, with sample weights `omega` (n,), and of a gated
     network the gates `G` (d, m) and `g` (m,). Variables are `U` (d, m), `b` (m,) with a hidden bias, `alpha` (m,), and
-    `c0` with an output bias; with several outputs `alpha` is (m, c), one nonzero entry a row, and `c0` is (c,).
-    `width` is the m that is wanted, where one is. What is `perturbed`, if anything, has data of its own.
+    `c0` with an output bias; with several outputs `alpha` is (m, c), one nonzero entry a row unless the neurons are
+    `shared`, and `c0` is (c,). `width` is the m that is wanted, where one is. What is `perturbed`, if anything, has
+    data of its own.
     """
 
     loss: SampleLoss
@@ -106,6 +110,7 @@ class TrainingForm:
     several: bool = False
     hidden_bias: bool = False
     output_bias: bool = False
+    shared: bool = False
     width: int | None = None
     perturbed: Changes | Movement | None = None
     X: Data = Data("X", (_n, _d), meaning="samples, one a row")
@@ -124,7 +129,8 @@ class TrainingForm:
     @property
     def alpha(self) -> Variable:
         if self.several:
-            return Variable("alpha", (_m, _c), meaning="output weights, each neuron for one output")
+            meaning = "output weights" if self.shared else "output weights, each neuron for one output"
+            return Variable("alpha", (_m, _c), meaning=meaning)
         return Variable("alpha", (_m,), meaning="output weights")
 
     @property
@@ -149,9 +155,16 @@ class TrainingForm:
                 gates = gates + row(Data("g", (_m,), meaning="biases of the gates"))
             return step(gates) * weighted
         if self.activation.stepwise:
-            squares = Sum(square(self.U), axis=0)
-            return row(sqrt(squares if self.b is None else squares + square(self.b))) * step(weighted)
+            return row(self._norms()) * step(weighted)
+        if self.activation.polynomial:
+            weighted = Named("T", weighted, meaning="the neurons' weighted sums")
         return self.activation.of(weighted)
+
+    def _norms(self) -> Expression:
+        """The norms of the hidden neurons, biases included, (m,)."""
+        if self.b is None:
+            return Norm(self.U, 2, axis=0)
+        return sqrt(Sum(square(self.U), axis=0) + square(self.b))
 
     def prediction(self) -> Expression:
         outputs: Expression = self.hidden() @ self.alpha
@@ -170,12 +183,13 @@ class TrainingForm:
             beta = "beta" if len(counted) == 1 else f"beta_{index + 1}"
             terms.append(Term(name, penalty.network_term(self.U, self.alpha, self.b, self.c0, beta), span))
         meaning = "the training problem, over networks of every width m"
-        constraints: tuple[Constraint, ...] = ()
+        unit = (Zero("unit_norm", self._norms() - 1.0, span=self.architecture_span),)
+        constraints: tuple[Constraint, ...] = unit if self.activation.polynomial else ()
         opposed: tuple[Variable, ...] = ()
         match self.perturbed:
             case Changes() as changes:
                 meaning += ", against the worst changes of the samples"
-                constraints, opposed = changes.constraints, (changes.variable,)
+                constraints, opposed = (*constraints, *changes.constraints), (changes.variable,)
             case Movement() as movement:
                 meaning += ", against moved distributions of the samples"
                 terms.insert(1, Term("wasserstein", self._price(movement), movement.span))

@@ -43,6 +43,10 @@ class Vocabulary:
     # Whether an applied scalar function is replaced by its definition, as solvers need it, or spelled itself.
     expands_functions = True
 
+    def rewritten(self, node: Expression) -> Expression:
+        """What is translated in the place of a node: of the same value, in words that the library takes better."""
+        return node
+
     def spell(self, node: Expression, parts: tuple[T, ...], build: Builder[T]) -> T:
         """The node, given its translated arguments. Raises Untranslatable for a node that has no word.
 
@@ -83,6 +87,7 @@ class Translator(Generic[T]):
     def __call__(self, expression: Expression) -> T:
         """What the expression becomes. Raises Untranslatable."""
         build = self._build
+        expression = self._vocabulary.rewritten(expression)
         match expression:
             case Constant(value, None):
                 return build.number(value)

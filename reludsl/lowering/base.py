@@ -22,8 +22,8 @@ Relation = Literal["equal", "upper bound", "lower bound", "local", "attacked"]
 class Meaning:
     """What the program's optimal value is for the non-convex training problem.
 
-    `scope` says what the lower bound of a solve will be on: the optimum of the program, or, where every pattern takes
-    part, that of the training problem as well; None where nothing is proved.
+    `scope` says what the lower bound of a solve will be on, at least: the optimum of the program, or, where every
+    pattern takes part, that of the training problem as well; None where nothing is proved.
     """
 
     relation: Relation

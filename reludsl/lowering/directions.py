@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from reludsl.diagnostics import Diagnostic, Label
 from reludsl.mistakes import Mistakes
-from reludsl.model.model import Draw, Exact, Guarantee, Model
+from reludsl.model.model import Draw, Drawn, Exact, Guarantee, Model
 from reludsl.model.values import Decision
 
 if TYPE_CHECKING:
@@ -67,6 +67,7 @@ def _patterns(model: Model, X: np.ndarray, outputs: int, reach: Reach | None, pu
         return _surviving(model, X, _all_patterns(model, X, formulation), reach)
     from reludsl.lowering.patterns import patterns_of, sample_patterns
 
+    assert isinstance(formulation, Drawn), "a relaxation has no patterns"
     draw, slope = formulation.draw, pattern_slope(model)
     if draw.gates is not None:
         from reludsl.data.gates import read_gates
@@ -86,7 +87,7 @@ def _patterns(model: Model, X: np.ndarray, outputs: int, reach: Reach | None, pu
         decisions = (Decision(f"formulation.{_option(model)}", str(count), "directions, as the guarantee needs"),)
     elif masks.shape[1] < count:
         reason = f"{count} asked for, {drawn} directions brought no more"
-        decisions = (Decision("formulation.patterns", str(masks.shape[1]), reason),)
+        decisions = (Decision(f"formulation.{_option(model)}", str(masks.shape[1]), reason),)
     return Patterns(masks, directions, drawn, origin, decisions=decisions)
 
 
@@ -158,7 +159,8 @@ def number_to_draw(draw: Draw, model: Model, n: int, outputs: int) -> int:
 
 
 def _option(model: Model) -> str:
-    return "neurons" if model.formulation.name == "random_features" else "patterns"
+    names = {"random_features": "neurons", "adaptive": "initial"}
+    return names.get(model.formulation.name, "patterns")
 
 
 def _folder(model: Model) -> Path:
@@ -167,29 +169,32 @@ def _folder(model: Model) -> Path:
     return path.parent if path.is_file() else Path()
 
 
-def _all_patterns(model: Model, X: np.ndarray, formulation: Exact) -> Patterns:
-    from reludsl.lowering.patterns import (
-        count_patterns,
-        enumerate_patterns,
-        interior_directions,
-        patterns_of,
-    )
+def refuse_too_many(model: Model, X: np.ndarray, formulation: Exact, instead: str) -> None:
+    """Raises Mistakes (D316) where samples X (n, d) may have more patterns than the formulation's limit."""
+    from reludsl.lowering.patterns import count_patterns
 
     count = count_patterns(X)
-    if count > formulation.limit:
-        raised = f", or raise the limit: `formulation exact {{ limit = {count} }}`" if count <= 1_000_000 else ""
-        labels = (Label(formulation.span, f"the limit is {formulation.limit}"),) if formulation.span else ()
-        raise Mistakes(
-            [
-                Diagnostic(
-                    "D316",
-                    f"{len(X)} samples in {X.shape[1]} dimensions have up to {count} activation patterns",
-                    labels,
-                    ("a hidden bias counts as a dimension",) if model.architecture.hidden_bias else (),
-                    f"use `formulation sampled`, or fewer samples or columns{raised}",
-                )
-            ]
-        )
+    if count <= formulation.limit:
+        return
+    raised = f", or raise the limit: `formulation exact {{ limit = {count} }}`" if count <= 1_000_000 else ""
+    labels = (Label(formulation.span, f"the limit is {formulation.limit}"),) if formulation.span else ()
+    raise Mistakes(
+        [
+            Diagnostic(
+                "D316",
+                f"{len(X)} samples in {X.shape[1]} dimensions have up to {count} activation patterns",
+                labels,
+                ("a hidden bias counts as a dimension",) if model.architecture.hidden_bias else (),
+                f"use {instead}{raised}",
+            )
+        ]
+    )
+
+
+def _all_patterns(model: Model, X: np.ndarray, formulation: Exact) -> Patterns:
+    from reludsl.lowering.patterns import enumerate_patterns, interior_directions, patterns_of
+
+    refuse_too_many(model, X, formulation, "`formulation sampled`, or fewer samples or columns")
     masks, complete = enumerate_patterns(X, slope=pattern_slope(model))
     directions = X[:0].T  # nobody asks for them
     if model.activation.gated or model.activation.stepwise:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from reludsl.ir import BlockPenalty, PatternForm, Program
 from reludsl.lowering.base import Code, Instance, Meaning, Recovered
 from reludsl.lowering.scripts import Functions, augment_text, patterns_text, split_bias_text
-from reludsl.model.model import Exact, Model
+from reludsl.model.model import Adaptive, Exact, Model
 from reludsl.model.problem import targets, training_problem
 
 if TYPE_CHECKING:  # the program of a spec is there without NumPy: `check` asks the backends for it
@@ -76,6 +76,13 @@ class PatternProgram:
                 "for every sufficiently large width.",
                 "global",
             )
+        if isinstance(self.model.formulation, Adaptive):
+            return Meaning(
+                "upper bound",
+                "Activation patterns are searched for while the program is solved, and those held at the end need not "
+                "be all that help: the optimum is an upper bound on that of the non-convex training problem; the "
+                "network that is returned attains it.",
+            )
         return Meaning(
             "upper bound",
             "Some activation patterns take part, so the optimum is an upper bound on that of the non-convex training "
@@ -94,18 +101,20 @@ class PatternProgram:
 
     def instance(self, X: np.ndarray, samples: Samples, found: Patterns) -> Instance:
         """The program's arrays for samples X (n, d), bias included, and these patterns."""
-        import numpy as np
-
-        outputs = self.outputs(samples)
-        arrays = {"X": X, self.form.y.name: samples.y, "D": found.masks}
-        if self.form.several:
-            arrays["D"] = np.tile(found.masks, outputs)
-            arrays["S"] = np.kron(np.eye(outputs), np.ones((found.masks.shape[1], 1)))
+        arrays = {"X": X, self.form.y.name: samples.y, **self.blocks_of(found.masks, self.outputs(samples))}
         if samples.weights is not None:
             arrays["omega"] = samples.weights
         exact = all(part.penalty.exact for part in self.model.regularizers)
         complete = found.complete and exact and not self.model.activation.gated
         return Instance(arrays, found.directions, found.counts, found.decisions, complete, found.origin)
+
+    def blocks_of(self, masks: np.ndarray, outputs: int) -> dict[str, np.ndarray]:
+        """The arrays of a program that hold its patterns (n, P)."""
+        import numpy as np
+
+        if not self.form.several:
+            return {"D": masks}
+        return {"D": np.tile(masks, outputs), "S": np.kron(np.eye(outputs), np.ones((masks.shape[1], 1)))}
 
     @property
     def prunes(self) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 from reludsl.literals import literal
 from reludsl.lowering.directions import MOST_DRAWN, pattern_slope
-from reludsl.model.model import Draw, Exact, Guarantee, Model, RandomFeatures
+from reludsl.model.model import Draw, Drawn, Exact, Guarantee, Model, RandomFeatures
 
 Functions = tuple[Any, ...]
 
@@ -47,6 +47,7 @@ def robust_patterns_text(model: Model) -> tuple[Functions, str]:
 
     formulation, slope = model.formulation, pattern_slope(model)
     nothing = 'if not D.shape[1]:\n    sys.exit("no activation pattern survives this perturbation")\n'
+    assert isinstance(formulation, Exact | Drawn), "a relaxation has no patterns"
     if isinstance(formulation, Exact) or formulation.draw.gates is not None:
         functions, text = patterns_text(model)
         if model.activation.gated:
@@ -82,6 +83,7 @@ def patterns_text(model: Model) -> tuple[Functions, str]:
             text += f"D, directions = patterns_of(X, directions, slope={slope!r})\n"
             return (*functions, patterns.interior_directions, patterns.patterns_of), text
         return functions, text
+    assert isinstance(formulation, Drawn), "a relaxation has no patterns"
     draw = formulation.draw
     if draw.gates is not None:
         from reludsl import script_parts

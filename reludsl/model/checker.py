@@ -122,7 +122,7 @@ class _Checker:
             if self.spec.damaged or section.name in self.perhaps:
                 parts[section.name] += [INVALID] if absent or section.repeatable else []
             elif absent and section.default is not None:
-                parts[section.name].append(self._default_part(section))
+                parts[section.name].append(self._default_part(section, parts))
         return parts
 
     def _part(self, section: Section, written: tree.KindSection) -> Any:
@@ -140,8 +140,9 @@ class _Checker:
             return INVALID
         return part
 
-    def _default_part(self, section: Section) -> Any:
-        kind = section.kind(section.default or "")
+    def _default_part(self, section: Section, parts: Mapping[str, list[Any]]) -> Any:
+        named = section.default_for(parts) if section.default_for else None
+        kind = section.kind(named or section.default or "")
         assert kind is not None, f"the default kind of `{section.name}` is not registered"
         self.reader.decisions.append(Decision(section.name, kind.name, "default, no such section"))
         settings = self.reader.settings(section.name, section.name, kind.options, (), self.spec.edition.span)

@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
-from reludsl.model.model import Draw, Exact, Gated, Guarantee, RandomFeatures, Sampled
+from collections.abc import Mapping
+from typing import Any
+
+from reludsl.model.model import (
+    Adaptive,
+    Architecture,
+    Draw,
+    Exact,
+    Gated,
+    Guarantee,
+    RandomFeatures,
+    Sampled,
+    SdpRelaxation,
+)
 from reludsl.model.registry import Kind
-from reludsl.options import Choice, ChoiceType, NumberType, Option, Selected, Settings, TextType, UnionType
+from reludsl.options import Choice, ChoiceType, ListType, NumberType, Option, Selected, Settings, TextType, UnionType
 from reludsl.source import Span
 
 _PROGRAM = "min over vᵢ, wᵢ of L(Σᵢ DᵢX(vᵢ − wᵢ), y) + β Σᵢ (‖vᵢ‖₂ + ‖wᵢ‖₂),  (2Dᵢ − I)Xvᵢ ≥ 0, (2Dᵢ − I)Xwᵢ ≥ 0"
@@ -38,6 +51,13 @@ _GATES = Option(
 )
 
 
+_AUTO = Choice(
+    "auto",
+    "rows that are spread in angle",
+    (Option("count", NumberType(0, 4, integer=True), "how many"),),
+)
+
+
 def _how_many(name: str, what: str) -> Option:
     return Option(
         name,
@@ -62,6 +82,13 @@ def _exact(settings: Settings, span: Span | None) -> Exact:
     return Exact(settings["limit"], span=span)
 
 
+def _adaptive(settings: Settings, span: Span | None) -> Adaptive:
+    initial: Selected = settings["initial"]
+    descends = initial.name == "descent"
+    draw = Draw(initial.settings["neurons" if descends else "patterns"], settings["seed"])
+    return Adaptive(draw, descends, settings["tolerance"], settings["time_limit"], span=span)
+
+
 def _gated(settings: Settings, span: Span | None) -> Gated:
     return Gated(_draw(settings, "patterns"), span=span)
 
@@ -69,6 +96,33 @@ def _gated(settings: Settings, span: Span | None) -> Gated:
 def _random_features(settings: Settings, span: Span | None) -> RandomFeatures:
     return RandomFeatures(_draw(settings, "neurons"), span=span)
 
+
+def _sdp_relaxation(settings: Settings, span: Span | None) -> SdpRelaxation:
+    split = settings["split"]
+    if isinstance(split, Selected):
+        split = split.settings["count"]
+    if isinstance(split, tuple):
+        split = tuple(int(row) for row in split)
+    return SdpRelaxation(split, settings["rounding"], settings["neurons"], settings["seed"], span=span)
+
+
+def default_for(parts: Mapping[str, list[Any]]) -> str | None:
+    """`exact` for neurons without patterns, of which none could be drawn."""
+    polynomial = any(part.activation.polynomial for part in parts["architecture"] if isinstance(part, Architecture))
+    return "exact" if polynomial else None
+
+
+_DESCENT = Choice(
+    "descent",
+    "those of a network that descended from random weights for a short while",
+    (Option("neurons", NumberType(1, 10_000, integer=True), "how many neurons it has", default=100),),
+)
+
+_RANDOM = Choice(
+    "random",
+    "those of random directions",
+    (Option("patterns", NumberType(1, 100_000, integer=True), "how many different ones", default=100),),
+)
 
 _ABOUT_THE_GUARANTEE = (
     "With `guarantee(violation = ε, confidence = 1 − δ)` so many are drawn that, with probability 1 − δ over the draw, "
@@ -108,9 +162,67 @@ KINDS = (
             "With all patterns the convex program has the same optimal value as the non-convex training problem, for "
             "every sufficiently large width (Pilanci, Ergen 2020). n samples of rank r admit up to 2 Σ_{k<r} C(n−1, k) "
             "patterns (Cover 1965); a hidden bias counts as a dimension. The spec is refused with the count where that "
-            "exceeds the limit."
+            "exceeds the limit.\n\n"
+            "With `outputs = shared` the program is over the moments of the neurons in each cell of the samples' "
+            "hyperplanes, one small semidefinite block for each: min L(Σₛ DₛXBₛWₛ, Y) + β/2 Σₛ ⟨Hₛ, Wₛ⟩, Wₛ ⪰ 0, "
+            "TₛWₛTₛᵀ ≥ 0. In up to four dimensions it is exact, since there the completely positive matrices are "
+            "those without negative eigenvalues and entries (Maxfield, Minc 1962). Regularizers are then "
+            "`weight_decay` that counts hidden biases."
+            "\n\n"
+            "Neurons of the activation `polynomial` have no patterns. Their program is semidefinite, of any dimension, "
+            "and `exact` is what they have when the section is left out (Bartan, Pilanci 2021): min over V, W ⪰ 0 of "
+            "L(f, y) + β (v₄ + w₄), fₖ = a xₖᵀN₁xₖ + b xₖᵀn₂ + c n₄, N = V − W = [N₁ n₂; n₂ᵀ n₄], tr V₁ = v₄, tr W₁ = "
+            "w₄. The limit does not matter there."
         ),
         example="formulation exact",
+    ),
+    Kind(
+        "adaptive",
+        "activation patterns, or shared neurons, that are searched for while the program is solved",
+        _adaptive,
+        (
+            Option(
+                "initial",
+                ChoiceType((_DESCENT, _RANDOM)),
+                "the patterns or neurons to begin with",
+                default=Selected("descent", Settings({"neurons": 100})),
+            ),
+            Option(
+                "tolerance",
+                NumberType(0, 1, open_minimum=True),
+                "the search ends where its own estimate of what is left is at most this share of the objective",
+                default=1e-4,
+            ),
+            _SEED,
+            Option(
+                "time_limit",
+                NumberType(0, open_minimum=True),
+                "seconds after which the search ends anyway",
+                default=None,
+            ),
+        ),
+        formula=_PROGRAM,
+        details=(
+            "Rounds of three steps. The convex program is solved over the patterns held, from where the last solve "
+            "ended; patterns that take no part are dropped. Neurons are searched for that bring more than they cost "
+            "at its dual point z: directions u of length 1 with |zᵀσ(Xu)| above the strength, by a local search from "
+            "many random starts and from the neurons in use, across the hyperplanes on which these lie; their patterns "
+            "join. The network with the new neurons then descends on the training problem itself, where neurons move "
+            "from pattern to pattern, as long as that lowers the objective. The objective never rises.\n\n"
+            "The search ends where the dearest neuron that it found would leave a gap of at most `tolerance`, or a "
+            "round gains less than a tenth of that; but first it goes on with four, then with sixteen times as many "
+            "starts. **It proves nothing about the global optimum**: a local search can miss a neuron that helps. The "
+            "bound of the result is on the program over the patterns held at the end. The optimum is an upper bound on "
+            "that of the non-convex problem, attained by the network that is returned.\n\n"
+            "Regularizers are `weight_decay` and `path_norm` that count biases: under these a neuron has a price for "
+            "its length alone, whatever its pattern.\n\n"
+            "For `outputs = shared` the neurons themselves are held, by their directions: training is then a group "
+            "lasso in the output weights, min over A of L(Σᵢ σ(Xuᵢ) Aᵢ, Y) + β Σᵢ ‖Aᵢ‖₂, and a neuron is worth its "
+            "cost where ‖Zᵀσ(Xu)‖ > β. Descent moves the directions. In up to four dimensions the greatest price over "
+            "all cells of the samples is computed at the end, and the bound is one on the global optimum, by "
+            "enumeration."
+        ),
+        example="formulation adaptive { tolerance = 1e-4, seed = 1 }",
     ),
     Kind(
         "gated",
@@ -141,5 +253,60 @@ KINDS = (
             + _ABOUT_THE_GUARANTEE.format(one="neuron")
         ),
         example="formulation random_features {\n  neurons = 1000\n  seed    = 0\n}",
+    ),
+    Kind(
+        "sdp_relaxation",
+        "a semidefinite lower bound on training with shared neurons, in any dimension",
+        _sdp_relaxation,
+        (
+            Option(
+                "split",
+                UnionType(
+                    (NumberType(0, 4, integer=True), ListType(NumberType(0, integer=True)), ChoiceType((_AUTO,)))
+                ),
+                "the samples that are told apart by the signs of the neurons there: a list of row numbers from 0, or "
+                "how many; each doubles the program",
+                default=0,
+            ),
+            Option(
+                "rounding",
+                ChoiceType(
+                    (
+                        Choice("gaussian", "neurons are drawn from the moments"),
+                        Choice("eigenvectors", "each eigenvector of the moments becomes two neurons"),
+                        Choice(
+                            "three_operator",
+                            "neurons are drawn from the moments, then three-operator splitting (Davis, Yin 2017) makes "
+                            "their own moments near these, as published",
+                        ),
+                    )
+                ),
+                "where descent to a network starts",
+                default="gaussian",
+            ),
+            Option(
+                "neurons",
+                NumberType(1, 10_000, integer=True),
+                "how many neurons `gaussian` and `three_operator` draw",
+                default=100,
+            ),
+            Option("seed", NumberType(0, 2**53, integer=True), "seed of `gaussian` and `three_operator`", default=0),
+        ),
+        formula=(
+            "min over Z of L(AZᵥ, Y) + β/2 (tr BZBᵀ + tr Zᵥᵥ),  Z ⪰ 0, PZPᵀ ≥ 0, PZMᵀ ≥ 0, MZMᵀ ≥ 0, diag PZMᵀ = 0"
+        ),
+        details=(
+            "For one output or `outputs = shared`. Of the second moments Z of outputs and hidden weights, positive "
+            "parts P and negative parts M of the projections of the samples, the relaxation keeps what is linear or "
+            "semidefinite (Sahiner, Ergen, Pauly, Pilanci 2021; Prakhya, Birdal, Yurtsever 2025). As published Z "
+            "has the order 2n + d + c and no interior point; here it is the same program in n + rank + c coordinates. "
+            "Its optimum is a lower bound on training, at every width. Any dual point that a solver returns is "
+            "repaired into a true bound.\n\n"
+            "The bound can be loose, by a few percent to a third. Splitting one to three rows often closes most of "
+            "that where the strength is large. The network is drawn from the moments and improved by descent on the "
+            "training objective: an upper bound, seldom better than descent from random starts. In up to four "
+            "dimensions `formulation exact` solves the problem itself."
+        ),
+        example="formulation sdp_relaxation { split = 1 }",
     ),
 )

@@ -82,8 +82,8 @@ class Weight:
 class Architecture:
     """f(x) = Σ_j σ(xᵀu_j + b_j) α_j + c.
 
-    `outputs` is 1, or `separate`: as many as the target has, each with neurons of its own. `width` None lets the
-    optimum choose the number of neurons; a number is the greatest one that is wanted.
+    `outputs` is 1, or as many as the target has: `separate`, each with neurons of its own, or `shared`, over the same
+    neurons. `width` None lets the optimum choose the number of neurons; a number is the greatest one that is wanted.
     """
 
     activation: Activation
@@ -104,6 +104,10 @@ class Architecture:
     @property
     def separate(self) -> bool:
         return self.outputs == "separate"
+
+    @property
+    def shared(self) -> bool:
+        return self.outputs == "shared"
 
 
 @dataclass(frozen=True)
@@ -252,7 +256,37 @@ class RandomFeatures:
     span: Span | None = _span()
 
 
-Formulation = Sampled | Exact | Gated | RandomFeatures
+@dataclass(frozen=True)
+class Adaptive:
+    """Patterns, or shared neurons, that are searched for while the program is solved, from random directions on.
+
+    With `descends` the directions are the hidden weights from which descent on the network starts, and those to begin
+    with are where it ends. The search ends where a round gains less than the relative `tolerance`, or
+    after `time_limit` seconds.
+    """
+
+    draw: Draw
+    descends: bool
+    tolerance: float
+    time_limit: float | None
+    name: str = "adaptive"
+    span: Span | None = _span()
+
+
+@dataclass(frozen=True)
+class SdpRelaxation:
+    """The semidefinite relaxation, with rows told apart by signs, `split` or as many, and how a network is drawn."""
+
+    split: int | tuple[int, ...]
+    rounding: str
+    neurons: int
+    seed: int
+    name: str = "sdp_relaxation"
+    span: Span | None = _span()
+
+
+Drawn = Sampled | Gated | RandomFeatures | Adaptive
+Formulation = Drawn | Exact | SdpRelaxation
 
 
 @dataclass(frozen=True)
@@ -285,7 +319,13 @@ class Model:
     @property
     def seed(self) -> int | str:
         """The seed of what is drawn, or "none"."""
-        return "none" if isinstance(self.formulation, Exact) else self.formulation.draw.seed
+        match self.formulation:
+            case Exact():
+                return "none"
+            case SdpRelaxation(seed=seed, rounding=rounding):
+                return "none" if rounding == "eigenvectors" else seed
+            case drawn:
+                return drawn.draw.seed
 
     @property
     def activation(self) -> Activation:

@@ -36,6 +36,7 @@ def training_problem(model: Model) -> TrainingForm:
         several=model.target.several,
         hidden_bias=architecture.hidden_bias,
         output_bias=architecture.output_bias,
+        shared=architecture.shared,
         width=architecture.width,
         y=targets(model),
         loss_span=model.loss.span,

@@ -47,6 +47,9 @@ class Kind:
 class Section:
     """A section of a spec. `default` names the kind that an absent section stands for.
 
+    Where that depends on other sections `default_for` takes the parts that these build, and names a kind, or None for
+    the default.
+
     `example` is the section as a user would write it; sections with kinds take it from their kinds.
     """
 
@@ -56,6 +59,7 @@ class Section:
     required: bool = False
     repeatable: bool = False
     default: str | None = None
+    default_for: Callable[[Mapping[str, list[Any]]], str | None] | None = None
     plural: str = ""
     example: str = ""
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from reludsl.diagnostics import Diagnostic, Label
+from reludsl.diagnostics import Diagnostic, Label, listed
 from reludsl.model.model import (
+    Adaptive,
     Architecture,
     Gated,
     Input,
@@ -17,6 +18,8 @@ from reludsl.model.model import (
     Perturbation,
     RandomFeatures,
     Regularizer,
+    Sampled,
+    SdpRelaxation,
     Target,
     Wasserstein,
     Weight,
@@ -88,49 +91,192 @@ def rows_agree(context: Mapping[str, Any], parts: Parts) -> Iterator[Diagnostic]
 
 
 def outputs_fit_target(context: Mapping[str, Any], parts: Parts) -> Iterator[Diagnostic]:
-    """C222, C223, C224: a target with several columns or classes has separate outputs, any other target one."""
+    """C222, C224, C262: a target of several columns or classes has separate or shared outputs, any other target one."""
     architecture, target = context.get("architecture"), context.get("target")
     if not isinstance(architecture, Architecture) or not isinstance(target, Target):
         return
+    if target.several and architecture.activation.polynomial:
+        yield _several_polynomials(architecture, target)
+        return
+    if target.several == (architecture.separate or architecture.shared) and (
+        target.several or architecture.outputs == "1"
+    ):
+        return
     place = architecture.outputs_span or architecture.span
     assert place is not None and target.span is not None
-    several = "one output a class" if target.categorical else "one output a column"
-    notes: tuple[str, ...] = ()
-    remedy = (
-        "write `outputs = separate`: every output has neurons of its own, and that is solved exactly"
-        if target.several
-        else "take `outputs` out: the target has one value a sample"
-    )
-    if architecture.separate and not target.several:
-        code, message, label = "C224", f"`{target.name}` has one output, not several", "separate outputs"
-    elif architecture.separate or (architecture.outputs == "1" and not target.several):
-        return
-    elif architecture.outputs == "1":
-        code, message, label = "C222", f"`{target.name}` needs several outputs", "one output"
+    if target.several:
+        code, message = "C222", f"`{target.name}` needs several outputs"
+        several = _several(target)
+        number = "one output" if architecture.outputs == "1" else "a number of outputs that the target decides"
+        remedy = (
+            "write `outputs = separate`: every output has neurons of its own, and that is solved exactly; or "
+            "`outputs = shared`"
+        )
     else:
-        code, message, label = "C223", "hidden neurons cannot be shared between outputs", "shared hidden neurons"
-        notes = ("sharing needs the completely positive form, which this version does not have",)
-    yield Diagnostic(
-        code,
-        message,
-        (
-            Label(place, label),
-            Label(target.span, several if target.several else "one value a sample", primary=False),
-        ),
-        notes=notes,
-        help=remedy,
+        code, message = "C224", f"`{target.name}` has one output, not several"
+        several = "one value a sample"
+        number = f"{'several' if architecture.outputs.isdigit() else architecture.outputs} outputs"
+        remedy = "take `outputs` out: the target has one value a sample"
+    yield Diagnostic(code, message, (Label(place, number), Label(target.span, several, primary=False)), help=remedy)
+
+
+def _several_polynomials(architecture: Architecture, target: Target) -> Diagnostic:
+    place = architecture.outputs_span or architecture.span
+    assert place is not None and target.span is not None
+    return Diagnostic(
+        "C262",
+        f"the activation `{architecture.activation.name}` has one output",
+        (Label(place, "polynomial neurons"), Label(target.span, _several(target), primary=False)),
+        notes=(f"`{target.name}` needs several",),
+        help="train each output by a spec of its own, or use an activation that is piecewise linear",
     )
+
+
+def _several(target: Target) -> str:
+    return "one output a class" if target.categorical else "one output a column"
+
+
+def shared_neurons_fit(context: Mapping[str, Any], parts: Parts) -> Iterator[Diagnostic]:
+    """C223: neurons that several outputs share have a program over cells, and that under weight decay alone."""
+    architecture = context.get("architecture")
+    if not isinstance(architecture, Architecture) or not architecture.shared:
+        return
+    target = context.get("target")
+    if isinstance(target, Target) and not target.several:
+        return  # C224 says so
+    if architecture.activation.polynomial:
+        return  # C262 says so
+    place = architecture.outputs_span or architecture.span
+    assert place is not None
+    for what, span, why, remedy in _unshared(architecture, context, parts):
+        yield Diagnostic(
+            "C223",
+            f"hidden neurons that outputs share do not go with {what}",
+            (Label(span or place, why), *([Label(place, "shared here", primary=False)] if span else [])),
+            help=f"{remedy}, or write `outputs = separate`",
+        )
+
+
+def _unshared(
+    architecture: Architecture, context: Mapping[str, Any], parts: Parts
+) -> Iterator[tuple[str, Span | None, str, str]]:
+    """What shared neurons do not go with: its name, its place, the reason, and what to do."""
+    activation, formulation = architecture.activation, context.get("formulation")
+    if activation.gated or activation.stepwise:
+        remedy = "use `activation = relu`, `leaky_relu` or `absolute`"
+        yield f"the activation `{activation.name}`", architecture.span, "not linear on the cells", remedy
+    if isinstance(formulation, (Sampled, Gated, RandomFeatures)):
+        why = "a convex program of separate outputs"
+        yield f"`formulation {formulation.name}`", formulation.span, why, "write `formulation exact` or `adaptive`"
+    regularizers = [part for part in parts["regularizer"] if isinstance(part, Regularizer)]
+    for part in regularizers:
+        if part.name != "weight_decay":
+            yield f"the regularizer `{part.name}`", part.span, "no function of moments", "use `weight_decay`"
+        elif architecture.hidden_bias and not part.penalty.biases:
+            why = "a bias without a price is no coordinate of a cell"
+            yield "free hidden biases", part.span, why, "write `biases = penalized`"
+    known = all(part is None or isinstance(part, Regularizer) for part in parts["regularizer"])
+    if known and not any(part.strength > 0 for part in regularizers):
+        span = next((part.span for part in regularizers), None)
+        remedy = "give `weight_decay` a strength above 0"
+        yield "weights that cost nothing", span, "their moments are not bounded", remedy
+    perturbation = context.get("perturbation")
+    if isinstance(perturbation, (Perturbation, Wasserstein)):
+        why = "its worst cases are known for separate outputs"
+        yield f"`perturbation {perturbation.name}`", perturbation.span, why, "take the perturbation out"
+
+
+MOST_SPLIT = 4
+"""Rows that a relaxation tells apart: each doubles the program."""
+
+
+def relaxation_fits(context: Mapping[str, Any], parts: Parts) -> Iterator[Diagnostic]:
+    """C234: the relaxation is for one output or shared neurons; one output like shared ones goes with weight decay."""
+    formulation = context.get("formulation")
+    if not isinstance(formulation, SdpRelaxation) or formulation.span is None:
+        return
+    architecture, target = context.get("architecture"), context.get("target")
+    if not isinstance(architecture, Architecture) or not isinstance(target, Target):
+        return
+    found: list[tuple[str, Span | None, str, str]] = []
+    if architecture.separate:
+        why, remedy = "a program for each output would do", "write `outputs = shared`"
+        found.append(("outputs that share no neurons", architecture.outputs_span or architecture.span, why, remedy))
+    elif architecture.activation.polynomial:
+        why = "a program of its own, which is exact"
+        found.append(("the activation `polynomial`", architecture.span, why, "write `formulation exact`"))
+    elif not target.several:  # C223 speaks of several
+        found += _unshared(architecture, context, parts)
+    rows = formulation.split if isinstance(formulation.split, tuple) else ()
+    if len(rows) > MOST_SPLIT:
+        what = f"a split of {len(rows)} rows"
+        found.append((what, formulation.span, "each doubles the program", f"name at most {MOST_SPLIT}"))
+    here = Label(formulation.span, "relaxed here", primary=False)
+    for what, place, why, remedy in found:
+        span = place or formulation.span
+        yield Diagnostic(
+            "C234",
+            f"`formulation sdp_relaxation` does not go with {what}",
+            (Label(span, why), *([] if span == formulation.span else [here])),
+            help=remedy,
+        )
+
+
+def search_fits(context: Mapping[str, Any], parts: Parts) -> Iterator[Diagnostic]:
+    """C280: patterns are searched for by the price of a neuron, which has to depend on its length alone."""
+    formulation, architecture = context.get("formulation"), context.get("architecture")
+    if not isinstance(formulation, Adaptive) or formulation.span is None:
+        return
+    if isinstance(architecture, Architecture) and architecture.shared:
+        return  # C223 says what these take
+    found: list[tuple[str, Span | None, str, str]] = []
+    if isinstance(architecture, Architecture):
+        activation = architecture.activation
+        if activation.gated or activation.stepwise:
+            remedy = "use `activation = relu`, `leaky_relu` or `absolute`, or `formulation sampled`"
+            why = "its neurons jump, so that no small change tells where to search"
+            found.append((f"the activation `{activation.name}`", architecture.span, why, remedy))
+    known = all(part is None or isinstance(part, Regularizer) for part in parts["regularizer"])
+    regularizers = [part for part in parts["regularizer"] if isinstance(part, Regularizer)]
+    for part in regularizers:
+        if part.name not in ("weight_decay", "path_norm"):
+            why = "its price of a neuron is not that of a length"
+            remedy = "use `weight_decay` or `path_norm`"
+            found.append((f"the regularizer `{part.name}`", part.span, why, remedy))
+        elif isinstance(architecture, Architecture) and architecture.hidden_bias and not part.penalty.biases:
+            why = "biases of any length cost nothing"
+            found.append(("free hidden biases", part.span, why, "write `biases = penalized`"))
+    if known and not any(part.strength > 0 for part in regularizers):
+        span = next((part.span for part in regularizers), formulation.span)
+        remedy = "give `weight_decay` a strength above 0"
+        found.append(("weights that cost nothing", span, "every neuron brings more than it costs", remedy))
+    perturbation = context.get("perturbation")
+    if isinstance(perturbation, (Perturbation, Wasserstein)) and not perturbation.changes_nothing:
+        why, remedy = "the search knows samples, and no sets around them", "use `formulation sampled`"
+        found.append((f"`perturbation {perturbation.name}`", perturbation.span, why, remedy))
+    for what, span, why, remedy in found:
+        assert span is not None
+        label = Label(formulation.span, "patterns are searched for here", primary=False)
+        labels = (Label(span, why), *([label] if span != formulation.span else []))
+        yield Diagnostic("C280", f"`formulation adaptive` does not go with {what}", labels, help=remedy)
 
 
 def activation_fits_regularizers(context: Mapping[str, Any], parts: Parts) -> Iterator[Diagnostic]:
-    """C225: the height of a step is the Euclidean norm of the weights, so only penalties of that norm have a form."""
+    """C225: neurons whose penalty is fixed by what they are: by the height of a step, or by weights of norm 1."""
     architecture = context.get("architecture")
-    if not isinstance(architecture, Architecture) or not architecture.activation.stepwise:
+    if not isinstance(architecture, Architecture):
+        return
+    taken: tuple[str, ...]
+    if architecture.activation.stepwise:
+        taken, why, what = ("weight_decay", "path_norm"), "not proportional to the height of a step", "are steps"
+    elif architecture.activation.polynomial:
+        taken, why, what = ("path_norm",), "not the l1 norm of output weights", "have weights of norm 1"
+    else:
         return
     for regularizer in parts["regularizer"]:
         if not isinstance(regularizer, Regularizer):
             continue
-        fits = regularizer.name in ("weight_decay", "path_norm")
+        fits = regularizer.name in taken
         if fits and (regularizer.penalty.biases or not architecture.hidden_bias):
             continue
         assert regularizer.span is not None and architecture.span is not None
@@ -139,19 +285,35 @@ def activation_fits_regularizers(context: Mapping[str, Any], parts: Parts) -> It
             "C225",
             f"the activation `{architecture.activation.name}` does not take {wanted}",
             (
-                Label(regularizer.span, "not proportional to the height of a step"),
-                Label(architecture.span, "its neurons are steps", primary=False),
+                Label(regularizer.span, why),
+                Label(architecture.span, f"its neurons {what}", primary=False),
             ),
-            help="write `biases = penalized`" if fits else "use `weight_decay` or `path_norm`",
+            help="write `biases = penalized`" if fits else f"use {listed(taken)}",
         )
 
 
 def formulation_fits(context: Mapping[str, Any], parts: Parts) -> Iterator[Diagnostic]:
-    """C226, C227: gates are for gated ReLU neurons, random features for neurons that are switched by their weights."""
+    """C226, C227, C261: gates are for gated ReLU, random features for what weights switch, patterns not for all."""
     formulation, architecture = context.get("formulation"), context.get("architecture")
-    if not isinstance(architecture, Architecture) or not isinstance(formulation, (Gated, RandomFeatures)):
+    if not isinstance(architecture, Architecture):
+        return
+    if not isinstance(formulation, (Sampled, Adaptive, Gated, RandomFeatures)):
         return
     activation = architecture.activation
+    if activation.polynomial:
+        assert formulation.span is not None and architecture.span is not None
+        yield Diagnostic(
+            "C261",
+            f"`{formulation.name}` does not take the activation `{activation.name}`",
+            (
+                Label(formulation.span, "draws activation patterns or neurons"),
+                Label(architecture.span, "a polynomial has no patterns", primary=False),
+            ),
+            help="write `formulation exact`, or leave the section out: its semidefinite program is exact",
+        )
+        return
+    if isinstance(formulation, (Sampled, Adaptive)):
+        return
     gated = isinstance(formulation, Gated)
     if activation.gated or activation.name == "relu" if gated else not activation.gated:
         return
@@ -248,6 +410,8 @@ def _frail(context: Mapping[str, Any], moved: bool) -> Iterator[tuple[str, Span,
     if isinstance(architecture, Architecture) and architecture.span is not None:
         if architecture.activation.stepwise:
             yield f"the activation `{architecture.activation.name}`", architecture.span, "jumps, so it has no slopes"
+        elif architecture.activation.polynomial:
+            yield f"the activation `{architecture.activation.name}`", architecture.span, "is linear on no set of inputs"
         elif moved and architecture.activation.gated:
             yield f"the activation `{architecture.activation.name}`", architecture.span, jumps
     if isinstance(formulation, RandomFeatures) and formulation.span is not None:
@@ -268,13 +432,16 @@ def regularizer_is_there(context: Mapping[str, Any], parts: Parts) -> Iterator[D
     loss = context.get("loss")
     if span is None and isinstance(loss, Loss):
         span = loss.span
+    architecture = context.get("architecture")
+    unit = isinstance(architecture, Architecture) and architecture.activation.polynomial
+    usual = "path_norm" if unit else "weight_decay"
     if span is not None:
         yield Diagnostic(
             "L502",
             "nothing penalizes the weights",
             (Label(span, "strength 0" if present else "no regularizer beside this loss"),),
             notes=("the optimum is then not unique, and no useful lower bound exists",),
-            help="choose a strength above 0" if present else "add `regularizer weight_decay { strength = 1e-3 }`",
+            help="choose a strength above 0" if present else f"add `regularizer {usual} {{ strength = 1e-3 }}`",
             severity="warning",
         )
 
@@ -283,6 +450,9 @@ RULES: tuple[Rule, ...] = (
     loss_fits_target,
     rows_agree,
     outputs_fit_target,
+    shared_neurons_fit,
+    relaxation_fits,
+    search_fits,
     activation_fits_regularizers,
     formulation_fits,
     random_features_fit_regularizers,

@@ -121,6 +121,35 @@ def test_the_optimum_of_a_feature_program(loss: SampleLoss, bias: bool) -> None:
     check(*posed(loss, features=True, penalty=BlockPenalty(l1=0.5), output_bias=bias))
 
 
+SHARED: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "output bias": {"output_bias": True},
+    "squared output bias": {"output_bias": True, "penalty": BlockPenalty(group=0.5, offset_l2=0.5)},
+    "mean with weights": {"weighted": True, "mean": True, "penalty": BlockPenalty(group=0.02)},
+}
+
+
+@pytest.mark.parametrize("variant", SHARED.values(), ids=SHARED)
+@pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
+def test_the_optimum_over_features_that_outputs_share(loss: SampleLoss, variant: dict[str, Any]) -> None:
+    penalty = {"penalty": BlockPenalty(group=0.5)} | variant
+    check(*posed(loss, features=True, several=True, shared=True, **penalty))
+
+
+def test_a_feature_of_one_output_pays_the_same_shared_or_not() -> None:
+    _, arrays = posed(LOSSES["huber"], features=True, penalty=BlockPenalty(l1=0.5))
+    Y = arrays["y"][:, None]
+    shared = FeatureForm(
+        LOSSES["huber"], BlockPenalty(group=0.5), several=True, shared=True, y=Data("Y", (n, c))
+    ).program()
+    single = FeatureForm(LOSSES["huber"], BlockPenalty(l1=0.5)).program()
+    one, other = pattern_problem(shared, {"Z": arrays["Z"], "Y": Y}), pattern_problem(single, arrays)
+    assert one is not None and other is not None
+    first, second = (kernel.solve_by_newton(problem, tolerance=1e-9) for problem in (one, other))
+    assert first.columns == pytest.approx(second.columns, abs=1e-6)
+    assert first.history[-1].objective == pytest.approx(second.history[-1].objective, rel=1e-8)
+
+
 @pytest.mark.parametrize(
     ("penalty", "told"),
     [

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from reludsl.backends.newton.kernel import NewtonResult, NewtonSolve, solve_by_newton
-from reludsl.backends.newton.subproblem import Columns, LegendreLoss, ProximalLoss, Subproblem
+from reludsl.backends.newton.subproblem import Columns, LegendreLoss, ProximalLoss, Subproblem, solved_with_identity
 from reludsl.cones import ConeProjector
 from reludsl.ir import CrossEntropy, Margin, SampleLoss
 from reludsl.ir.pattern_problem import PatternProblem
@@ -205,3 +205,29 @@ def test_the_best_point_and_true_bounds_at_every_limit(loss: SampleLoss) -> None
         columns = result.columns.T
         inside = (columns @ projector.unit.T) * projector.sides[np.arange(len(columns)) % problem.gates.shape[1]]
         assert (inside.min(axis=1) >= -1e-9 * np.linalg.norm(columns, axis=1)).all()
+
+
+# -- units ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("unit", [2.0**-14, 2.0**14])
+@pytest.mark.parametrize("what", ["targets", "inputs"])
+def test_a_solve_takes_the_same_steps_in_any_units(what: str, unit: float) -> None:
+    """With the targets or the inputs in other units it is the same problem; powers of 2 change no digits."""
+    posed = teacher(30, 2, 20, LOSSES["squared"], group=1e-4)
+    plain = solve_by_newton(posed)
+    assert plain.status == "solved"
+    X, Y = (posed.X, unit * posed.Y) if what == "targets" else (unit * posed.X, posed.Y)
+    solved = solve_by_newton(replace(posed, X=X, Y=Y, group=unit * posed.group))
+    assert [state.iteration for state in solved.history] == [state.iteration for state in plain.history]
+    np.testing.assert_array_equal(solved.columns, (unit if what == "targets" else 1.0 / unit) * plain.columns)
+
+
+def test_a_system_that_rounding_leaves_indefinite_is_solved() -> None:
+    generator = np.random.default_rng(0)
+    vectors = np.linalg.qr(generator.standard_normal((6, 6)))[0]
+    values = np.array([-1.5, 0.0, 1.0, 2.0, 3.0, 4.0])  # the first one stands for rounding in a huge system
+    system, right = (vectors * values) @ vectors.T, generator.standard_normal(6)
+    system = 0.5 * (system + system.T)
+    wanted = (vectors / (1.0 + np.maximum(values, 0.0))) @ vectors.T @ right
+    np.testing.assert_allclose(solved_with_identity(system, right), wanted, rtol=1e-12)

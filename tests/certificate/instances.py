@@ -9,7 +9,8 @@ from itertools import product
 
 import numpy as np
 
-from reludsl.backends.cvxpy import build_problem, dual_point
+from reludsl.backends.cvxpy import build_problem
+from reludsl.backends.modelling import dual_point
 from reludsl.certificate.cones import PatternCones
 from reludsl.ir import (
     Activation,
@@ -202,7 +203,7 @@ def solved(given: Instance) -> tuple[Arrays, float, np.ndarray]:
     problem.solve(solver="CLARABEL", tol_gap_abs=1e-9, tol_gap_rel=1e-9, tol_feas=1e-9)
     assert problem.status in ("optimal", "optimal_inaccurate")
     point = {name: np.asarray(variable.value) for name, variable in variables.items()}
-    dual = dual_point(given.program, given.arrays, predictions)
+    dual = dual_point(given.program, given.arrays, predictions.dual_value)
     assert dual is not None
     return point, float(problem.value), dual
 

@@ -70,3 +70,23 @@ def test_the_time_limit_ends_with_a_network(long_problem: str) -> None:
     assert "warning[S401]" in result.stderr and "limit" in result.stderr
     assert found["means"] == "upper bound"
     assert reludsl.load("net.npz").objective("long.npz") == pytest.approx(found["objective"], rel=1e-9)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Ctrl-C is pressed on a pseudo-terminal")
+def test_ctrl_c_ends_a_certificate_with_what_is_proved(tmp_path: Path) -> None:
+    """Branch and bound in twelve dimensions: it does not come to its end either."""
+    generator = np.random.default_rng(0)
+    X = generator.standard_normal((100, 11))
+    np.savez(tmp_path / "hard.npz", X=X, y=generator.standard_normal(100))
+    spec = SPEC.format(loss="squared", solver="newton").replace("binary", "vector").replace("0.1", "5")
+    (tmp_path / "hard.relu").write_text(spec.replace("two_layer", "two_layer { bias = both }"))
+    result = run_on_terminal(
+        *("solve", "hard.relu", "--data", "hard.npz", "--certify", "global", "--certify-seconds", "1000"),
+        cwd=tmp_path,
+        env=environment(TERM="xterm", NO_COLOR="1"),
+        interrupt_at=b"certifying",
+    )
+    rows = dict(line.split(maxsplit=1) for line in result.stdout.splitlines() if not line.startswith("global"))
+    assert result.code == 0, result.stderr
+    assert rows["status"] == "solved" and "interrupted" in rows["certificate"]
+    assert "global bound" in result.stdout and "warning[S406]" in result.stderr

@@ -13,8 +13,8 @@ import reludsl
 from tests.cli.running import Result, run
 
 FIELDS = [
-    *("status", "formulation", "backend", "objective", "program_objective", "violation", "bound", "means", "width"),
-    *("neurons", "patterns", "iterations", "seconds", "metrics", "decisions", "network"),
+    *("status", "formulation", "backend", "objective", "program_objective", "violation", "bound", "certificate"),
+    *("means", "width", "neurons", "patterns", "iterations", "seconds", "metrics", "decisions", "network"),
 ]
 PHASES = ["check", "bind", "lower", "compile", "solve", "recover"]
 
@@ -213,3 +213,19 @@ def test_labels_that_the_network_does_not_know(folder: Path) -> None:
     (folder / "new.csv").write_text("a,b,y\n1,2,M\n3,4,X\n")
     result = run("predict", "net.npz", "--data", "new.csv")
     assert result.code == 1 and "error[D310]" in result.stderr and "row 2" in result.stderr
+
+
+# -- global certificates -----------------------------------------------------------------------------------------
+
+
+def test_a_certificate_is_part_of_the_result() -> None:
+    found = solved("--certify", "global", "--certify-gap", "0.5")
+    proved = found["certificate"]
+    assert proved["finished"] and [way["by"] for way in proved["attempts"]] == ["enumeration"]
+    assert proved["bound"]["value"] <= found["objective"] and proved["bound"]["gap"] >= 0
+    assert list(found["seconds"]) == [*PHASES, "certify"]
+    shown = run("solve", "spec.relu", "--data", "data.csv", "--certify", "global")
+    assert "global bound" in shown.stdout and "by enumeration" in shown.stdout
+    assert run("solve", "spec.relu", "--data", "data.csv", "--certify", "program").code == 2
+    alone = run("solve", "spec.relu", "--data", "data.csv", "--certify-gap", "0.5")
+    assert alone.code == 2 and "--certify-gap needs --certify global" in alone.stderr

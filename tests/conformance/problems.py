@@ -86,8 +86,8 @@ class Problem:
             self.weights,
             "gated_relu" if self.formulation.startswith("gated") else activation,
             float(slope or 0.01),
-            self.bias,
-            self.charges,
+            bias=self.bias,
+            charges=self.charges,
         )
         if not self.formulation.startswith("random_features"):
             return training

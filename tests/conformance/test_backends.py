@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 import pytest
 
 import reludsl
 from reludsl.backends import backends
+from tests.conformance.missing import refused_for_want_of_a_solver
 from tests.conformance.problems import FORMS, PROBLEMS, Problem
 
 # Tight enough that what is compared is the method, not its stopping rule.
@@ -13,11 +17,13 @@ TIGHT = {
     "newton": "solver newton { tolerance = 1e-9 }",
     "admm": "solver admm { tolerance = 1e-9, max_iterations = 100000 }",
     "cvxpy": "solver cvxpy { tolerance = 1e-10 }",
+    "picos": "solver picos { tolerance = 1e-8 }",
 }
 TIGHT_ENOUGH = {
     "newton": "solver newton { tolerance = 1e-9 }",
     "admm": "solver admm { tolerance = 1e-7 }",
     "cvxpy": "solver cvxpy { tolerance = 1e-9 }",
+    "picos": "solver picos { tolerance = 1e-7 }",
 }
 
 # The problems that a backend refuses.
@@ -32,26 +38,43 @@ EXCLUDED: dict[str, set[str]] = {
     },
     "admm": {"one of two counts biases"},
     "cvxpy": set(),
+    "picos": set(),
 }
-CONVEX = [name for name, backend in backends().items() if not backend.local]
+CONVEX = [name for name, backend in backends().items() if not backend.local and name != "splitting"]
 
 
-@pytest.mark.parametrize("problem", PROBLEMS, ids=lambda problem: problem.name)
-@pytest.mark.parametrize("backend", CONVEX)
+def each(problems: Iterable[Problem]) -> list[Any]:
+    """Every backend with every problem; PICOS, which is slow to put a program, with every sixth at first."""
+    return [
+        pytest.param(
+            backend,
+            problem,
+            id=f"{backend}-{problem.name}",
+            marks=pytest.mark.slow if backend == "picos" and number % 6 else (),
+        )
+        for backend in CONVEX
+        for number, problem in enumerate(problems)
+    ]
+
+
+@pytest.mark.parametrize(("backend", "problem"), each(PROBLEMS))
 def test_optimum(backend: str, problem: Problem) -> None:
+    if refused_for_want_of_a_solver(problem.spec + TIGHT[backend], backend):
+        return
     solution = reludsl.solve(problem.spec + TIGHT[backend], problem.data)
     assert solution.status == "solved"
     optimal(solution, problem, 2e-6)
 
 
-@pytest.mark.parametrize("problem", FORMS, ids=lambda problem: problem.name)
-@pytest.mark.parametrize("backend", CONVEX)
+@pytest.mark.parametrize(("backend", "problem"), each(FORMS))
 def test_optimum_of_every_form(backend: str, problem: Problem) -> None:
     spec = problem.spec + TIGHT_ENOUGH[backend]
     if problem.name in EXCLUDED[backend]:
         with pytest.raises(reludsl.Mistakes) as refusal:
             reludsl.solve(spec, problem.data)
         assert [diagnostic.code for diagnostic in refusal.value.diagnostics] == ["C230"]
+        return
+    if refused_for_want_of_a_solver(spec, backend):
         return
     optimal(reludsl.solve(spec, problem.data), problem, 2e-5)
 

@@ -20,13 +20,16 @@ from reludsl.backends import backends
 from reludsl.lowering.guarantee import smallest_count
 from reludsl.lowering.patterns import random_directions, sample_patterns
 from reludsl.support import Cell, Features, Row, spec_for, support_matrix
+from tests.conformance.missing import refused_for_want_of_a_solver
 from tests.conformance.optimum import Charge, Training, encoded, optimum, zero_network
 
 # What is compared is the method, not its stopping rule; of descent only a side is compared.
 SETTINGS = {
     "newton": "solver newton\n",
-    "admm": "solver admm { tolerance = 1e-6, max_iterations = 8000 }\n",
+    "admm": "solver admm { tolerance = 1e-7, max_iterations = 20000 }\n",
+    "splitting": "solver splitting\n",
     "cvxpy": "solver cvxpy\n",
+    "picos": "solver picos\n",
     "descent": "solver descent { restarts = 1, width = 12, max_iterations = 300 }\n",
 }
 STRENGTH = 0.15
@@ -56,7 +59,21 @@ def named(value: Any) -> str:
     return str(value)
 
 
-YES = [pytest.param(row, cell.backend, id=f"{named(row)}-{cell.backend}") for row, cell in CELLS if cell.supported]
+def sections(row: Row) -> int:
+    return len({place.partition(".")[0] for place in row.features})
+
+
+# PICOS is slow to put a program: of it every feature by itself at once, all pairs of them when there is time.
+YES = [
+    pytest.param(
+        row,
+        cell.backend,
+        id=f"{named(row)}-{cell.backend}",
+        marks=pytest.mark.slow if cell.backend == "picos" and sections(row) > 1 else (),
+    )
+    for row, cell in CELLS
+    if cell.supported
+]
 NO = [pytest.param(row, cell, id=f"{named(row)}-{cell.backend}") for row, cell in CELLS if not cell.supported]
 
 
@@ -142,6 +159,7 @@ def training_of(said: Mapping[str, str]) -> Training:
         changes=changes(said),
         ball=float(said["perturbation.radius"]) if said.get("perturbation") == "l2" and not is_cut(said) else None,
         wasserstein=moved(said),
+        shared=said.get("architecture.outputs") == "shared",
     )
     return formulated(training, said)
 
@@ -231,6 +249,8 @@ def agrees(spec: str, backend: str) -> reludsl.Solution:
         assert solution.meaning.relation in ("local", "attacked") and solution.bound is None
         assert solution.objective >= floor_of(spec) * (1 - 1e-6) - 1e-6
         return solution
+    if solution.meaning.relation == "lower bound":
+        return relaxes(spec, solution)
     # The last digits can take ADMM very long; what it has by then must be right all the same.
     assert solution.status == "solved" or backend == "admm", solution.message
     if is_cut(said):
@@ -242,7 +262,20 @@ def agrees(spec: str, backend: str) -> reludsl.Solution:
     if solution.bound is not None:
         assert solution.bound.value <= optimum_of(spec) * (1 + 1e-7) + 1e-7
         gap = solution.program_objective - solution.bound.value
-        assert said["regularizer"] == "none" or gap <= 1e-3 * solution.program_objective + 1e-5
+        # Free biases ask exact sums of a dual point, which that of ADMM has in the limit alone.
+        free = backend == "admm" and "free" in said.get("regularizer.biases", "")
+        assert said["regularizer"] == "none" or free or gap <= 1e-3 * solution.program_objective + 1e-5
+    return solution
+
+
+def relaxes(spec: str, solution: reludsl.Solution) -> reludsl.Solution:
+    """A proved bound and a network on both sides of the optimum, and the program's own optimum at the bound."""
+    assert solution.bound is not None and solution.means == "upper bound"
+    assert solution.bound.value <= optimum_of(spec) * (1 + 1e-7) + 1e-7
+    assert solution.objective >= optimum_of(spec) * (1 - 1e-5)  # which is found on a grid of directions
+    assert solution.program_objective == pytest.approx(solution.bound.value, rel=1e-4)
+    gap = (solution.objective - solution.bound.value) / solution.objective
+    assert solution.bound.gap == pytest.approx(max(gap, 0.0))
     return solution
 
 
@@ -251,14 +284,13 @@ def agrees(spec: str, backend: str) -> reludsl.Solution:
 
 @pytest.mark.parametrize(("row", "backend"), YES)
 def test_yes_finds_the_optimum(row: Row, backend: str) -> None:
-    """And proves the bound that the cell says."""
+    """And proves the bound that the cell says, or one on more than that."""
+    if refused_for_want_of_a_solver(row.spec, backend):
+        return
     solution = agrees(row.spec, backend)
     (cell,) = (cell for cell in row.cells if cell.backend == backend)
-    assert (None if solution.bound is None else solution.bound.scope) == cell.bound
-
-
-def sections(row: Row) -> int:
-    return len({place.partition(".")[0] for place in row.features})
+    scope = None if solution.bound is None else solution.bound.scope
+    assert scope == cell.bound or (scope, cell.bound) == ("global", "program")
 
 
 # Every feature by itself at once, all pairs of them when there is time.
@@ -270,7 +302,8 @@ SCRIPTS = [
 
 @pytest.mark.parametrize(("row", "backend"), SCRIPTS)
 def test_yes_writes_a_script(row: Row, backend: str) -> None:
-    compile(reludsl.compile(row.spec, backend), "trainer.py", "exec")
+    if not refused_for_want_of_a_solver(row.spec, backend):
+        compile(reludsl.compile(row.spec, backend), "trainer.py", "exec")
 
 
 @pytest.mark.parametrize(("row", "cell"), NO)
@@ -311,11 +344,11 @@ FACTORS: Mapping[str, tuple[str, ...]] = {
     "target": ("vector", "binary", "matrix", "categorical"),
     "weight": ("", "vector"),
     "loss.reduction": ("sum", "mean"),
-    "architecture.activation": ("relu", "leaky_relu", "absolute", "gated_relu", "threshold"),
+    "architecture.activation": ("relu", "leaky_relu", "absolute", "gated_relu", "threshold", "polynomial"),
     "architecture.bias": ("none", "hidden", "output", "both"),
     "regularizer": ("weight_decay", "path_norm", "l1", "l2", "weight_decay + l1", "path_norm + l2"),
     "regularizer.biases": ("penalized", "free", "penalized + free", "free + penalized"),
-    "formulation": ("sampled", "exact", "gated", "random_features"),
+    "formulation": ("sampled", "exact", "adaptive", "gated", "random_features"),
     "backend": tuple(backends()),
 }
 
@@ -361,7 +394,8 @@ def accepted(chosen: Mapping[str, str]) -> bool:
     if compilation.checked[0] is None:
         return False
     backend = backends()[chosen["backend"]]
-    return not backend.supports(compilation.lowered_for(backend).program)
+    program = compilation.lowered_for(backend).program
+    return not backend.supports(program) and not backend.unusable(compilation.backend(backend.name)[1], program)
 
 
 @pytest.mark.parametrize("part", range(8))

@@ -54,6 +54,17 @@ HINGE_BY_RBCD = spec(
 )
 WEIGHTED = spec("input X : matrix[n, d], target y : vector[n], weight w : vector[n]")
 NARROW = {"spec.relu": REAL["spec.relu"].replace("two_layer", "two_layer { bias = hidden, width = 1 }")}
+FREE = {
+    "spec.relu": spec(more="formulation sampled\n")["spec.relu"]
+    .replace("two_layer", "two_layer { bias = hidden }")
+    .replace("strength = beta", "strength = beta, biases = free")
+}
+STEPS = {
+    "spec.relu": spec(more="formulation sampled\n")["spec.relu"].replace(
+        "two_layer", "two_layer { activation = threshold }"
+    )
+}
+BIASED = {"spec.relu": REAL["spec.relu"].replace("two_layer", "two_layer { bias = output }")}
 CLASSES = "input X : matrix[n, d], target y : categorical[n, k]"
 CHECK = "check spec.relu --data data.csv"
 CHECK_NPZ = "check spec.relu --data data.npz"
@@ -71,6 +82,27 @@ def several(data: str, loss: str = "loss squared") -> dict[str, str]:
     """A spec with separate outputs."""
     found = spec(data, loss)["spec.relu"]
     return {"spec.relu": found.replace("two_layer", "two_layer { outputs = separate }")}
+
+
+def shared() -> dict[str, str]:
+    """A spec whose outputs share their hidden neurons."""
+    found = spec('input X : matrix[n, d], target Y : matrix[n, c] { columns = ["y", "z"] }', more="formulation exact\n")
+    return {"spec.relu": found["spec.relu"].replace("two_layer", "two_layer { outputs = shared }")}
+
+
+def out_of_reach() -> dict[str, str]:
+    """A spec of separate outputs, whose relaxation is not taken, and samples of more dimensions than are searched."""
+    text = shared()["spec.relu"].replace("outputs = shared", "outputs = separate").replace("formulation exact\n", "")
+    names = [f"x{k}" for k in range(14)]
+    rows = [[int(i == k) for k in range(14)] + [i, i % 3] for i in range(14)]
+    table = "\n".join(",".join(map(str, row)) for row in ([*names, "y", "z"], *rows))
+    return {"spec.relu": text + "solver descent\n", **csv(table + "\n")}
+
+
+def relaxed(split: str = "1") -> dict[str, str]:
+    """A spec that splits rows of its relaxation."""
+    formulation = f"formulation sdp_relaxation {{ split = {split} }}"
+    return {"spec.relu": shared()["spec.relu"].replace("formulation exact", formulation)}
 
 
 def npz(**arrays: object) -> bytes:
@@ -107,6 +139,8 @@ def network(change: Callable[[dict[str, object], dict[str, np.ndarray]], object]
 GOOD_CSV = "a,b,y\n1,2,1.5\n3,-1,0.5\n-2,0.5,2\n0.3,1,-1\n"
 GOOD = csv(GOOD_CSV)
 WEIGHTED_CSV = "a,b,y,w\n1,2,1.5,1\n3,-1,0.5,0\n-2,0.5,2,2.5\n0.3,1,-1,1\n"
+SHARED_CSV = "a,b,c,d,e,y,z\n1,2,0,1,0,1,0\n3,-1,1,0,2,0,1\n-2,0,1,1,1,1,1\n0,1,-1,2,0,0,0\n1,1,0,0,-1,1,2\n"
+FLAT_CSV = "a,b,c,y,z\n1,1,0,1,0\n1,-1,1e-8,0,1\n2,1,0,1,1\n0,1,-1e-8,0,0\n"
 LABELS_CSV = "a,b,y\n1,2,yes\n3,-1,no\n-2,0.5,yes\n0.3,1,no\n"
 SIGNS_CSV = LABELS_CSV.replace("yes", "1").replace("no", "-1")
 X = [[1.0, 2.0], [3.0, -1.0], [-2.0, 0.5], [0.3, 1.0]]
@@ -116,6 +150,7 @@ SOLVE = "solve spec.relu --data data.csv"
 PATH = "path spec.relu --data data.csv --set "
 PREDICT = "predict net.npz --data data.csv"
 ATTACK = "attack net.npz --data data.csv --radius "
+PROVE = SOLVE + " --certify global"
 CERTIFY = "certify net.npz --data data.csv --radius 0.5 --time-limit 1e-9"
 
 
@@ -265,6 +300,10 @@ CASES = (
     Case("D315", "constant_column", CHECK, REAL | csv("a,one,y\n1,1,3\n4,1,6\n"), exit_code=0),
     Case("D315", "constant_columns", CHECK, REAL | csv("one,a,two,y\n1,1,2,3\n1,4,2,6\n"), exit_code=0),
     Case("D316", "too_many_patterns", CHECK, spec(more="formulation exact { limit = 3 }\n") | GOOD),
+    Case("D326", "too_many_dimensions_to_share", SOLVE, shared() | csv(SHARED_CSV)),
+    Case("D328", "rows_on_one_line", SOLVE, relaxed("[0, 2]") | csv("a,b,y,z\n1,2,3,4\n2,5,1,0\n-3,-6,2,5\n1,0,0,1\n")),
+    Case("D328", "rows_in_one_direction", SOLVE, relaxed() | csv("a,b,y,z\n1,2,3,4\n2,4,1,0\n-3,-6,2,5\n")),
+    Case("D327", "cells_that_rounding_hides", SOLVE, shared() | csv(FLAT_CSV)),
     Case(
         "D317",
         "class_held_out",
@@ -377,6 +416,13 @@ CASES = (
     Case("C233", "script_of_rbcd_and_kinks", "compile spec.relu", HINGE_BY_RBCD),
     Case("C232", "nothing_to_explain", "explain hing"),
     Case("C232", "nothing_alike_to_explain", "explain xyzzy"),
+    # Global certificates.
+    Case("C270", "certificate_of_gates", PROVE, spec(more="formulation gated\n") | GOOD),
+    Case("C270", "certificate_of_steps", PROVE, STEPS | GOOD),
+    Case("C271", "certificate_under_l1", PROVE, spec(more="regularizer l1 { strength = 1 }\n") | GOOD),
+    Case("C271", "certificate_with_free_biases", PROVE, FREE | GOOD),
+    Case("C272", "certificate_against_changes", PROVE, spec(more="perturbation linf { radius = 0.1 }\n") | GOOD),
+    Case("D329", "certificate_out_of_reach", PROVE, out_of_reach()),
     # How a solve ends.
     Case("S401", "iteration_limit", SOLVE, spec(more="solver admm { max_iterations = 1 }\n") | GOOD, exit_code=0),
     Case(
@@ -404,4 +450,11 @@ CASES = (
         interrupted=True,
     ),
     Case("S404", "wider_than_wanted", SOLVE, NARROW | GOOD, exit_code=0),
+    Case(
+        "S406",
+        "certified_globally_in_no_time",
+        PROVE + " --certify-seconds 1e-9",
+        BIASED | csv(SHARED_CSV),
+        exit_code=0,
+    ),
 )

@@ -34,8 +34,6 @@ SEVERAL = {
     "two_warnings": 2,
     "windows_and_tabs": 2,
 }
-REFUSED = {"architecture two_layer.outputs = shared"}
-"""Words that the language has for the sake of a message: this one is C223."""
 Golden = Callable[[Path | str, str], None]
 
 
@@ -153,7 +151,7 @@ def words_of_the_language() -> set[str]:
 
 
 def test_the_good_specs_use_the_whole_language() -> None:
-    assert words_of_the_language() - words_written() == REFUSED
+    assert words_of_the_language() <= words_written()
 
 
 # -- bad specs ---------------------------------------------------------------------------------------------------

@@ -11,9 +11,12 @@ import numpy as np
 from reludsl.ir import (
     Apply,
     Block,
+    BlockPenalty,
+    CellForm,
     Constant,
     Data,
     Diagonal,
+    Distance,
     Expression,
     Full,
     Huber,
@@ -138,7 +141,8 @@ class Case:
                 case _:
                     values[array.name] = generator.normal(size=shape)
             if isinstance(array, Variable) and array.symmetric:
-                values[array.name] = values[array.name] + values[array.name].T
+                blocks = values[array.name].reshape(-1, shape[1], shape[1])
+                values[array.name] = (blocks + np.swapaxes(blocks, 1, 2)).reshape(shape)
         return values
 
 
@@ -423,6 +427,33 @@ def polynomial() -> Case:
     return Case(program, by_hand, {"n": 7, "d": 3})
 
 
+def cells() -> Case:
+    """Shared neurons: a block of moments for each of three cells of two dimensions, with two outputs."""
+    form = CellForm(Distance(Squared()), BlockPenalty(group=0.1, offset_l2=0.3), output_bias=True)
+
+    def by_hand(v: Values) -> float:
+        blocks = v["W"].reshape(3, 4, 4)
+        F = np.zeros((5, 2)) + v["c0"]
+        cost = 0.3 * np.sum(v["c0"] ** 2)
+        for k, block in enumerate(blocks):
+            part = slice(4 * k, 4 * k + 4)
+            F += v["D"][:, part] * (v["X"] @ v["B"][:, part]) @ block[:, :2]
+            cost += 0.1 * np.sum(v["H"][part] * block)
+        return float(np.sum((F - v["Y"]) ** 2) / 2 + cost / 2)
+
+    def smallest(v: Values) -> float:
+        return max(0.0, *(-np.linalg.eigvalsh(block)[0] for block in v["W"].reshape(3, 4, 4)))
+
+    def products(v: Values) -> float:
+        blocks = v["W"].reshape(3, 4, 4)
+        return max(
+            0.0, *(-row @ blocks[k // 2] @ other for k, (row, other) in enumerate(zip(v["L"], v["M"], strict=True)))
+        )
+
+    lengths = {"n": 5, "d": 2, "Q": 12, "P": 6, "r": 2, "c": 2}
+    return Case(form.program("cells"), by_hand, lengths, {"moments": smallest, "generators": products})
+
+
 def cases() -> dict[str, Case]:
     """Every program by its name."""
     every = [
@@ -439,6 +470,7 @@ def cases() -> dict[str, Case]:
         relaxation(),
         certificate(),
         polynomial(),
+        cells(),
     ]
     return {case.program.name: case for case in every}
 

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from reludsl.ir import (
     Block,
+    BlockDiagonal,
     Data,
     Diagonal,
     Dim,
@@ -66,6 +67,7 @@ def test_forms_are_printed_in_the_order_in_which_they_were_written(form: Dim, te
 X, V = Data("X", (n, d)), Variable("V", (d, c))
 x, y = Variable("x", (n,)), Variable("y", (d,))
 Z, K = Variable("Z", (n, n), symmetric=True), Data("K", (n, n))
+stack = Variable("S", (c, d), symmetric="blocks")
 
 
 @pytest.mark.parametrize(
@@ -88,6 +90,8 @@ Z, K = Variable("Z", (n, n), symmetric=True), Data("K", (n, n))
         (lambda: Block(((x,),)), "must be a matrix"),
         (lambda: row(X), "only a vector"),
         (lambda: Variable("S", (n, d), symmetric=True), "cannot be symmetric"),
+        (lambda: Variable("S", (n,), symmetric="blocks"), "cannot be symmetric"),
+        (lambda: BlockDiagonal(x, n), "rows of a matrix"),
         (lambda: Data("T", (n, d, c)), "more than two"),
     ],
 )
@@ -113,6 +117,8 @@ def test_shapes_that_do_not_fit_are_refused(build: object, message: str) -> None
         (Block(((X, X @ V), (V.T, Full(0, (c, c))))), (n + c, d + c)),
         (Diagonal(x), (n, n)),
         (Diagonal(Z), (n,)),
+        (BlockDiagonal(X, c), (n, c)),
+        (BlockDiagonal(X, c) @ stack, (n, d)),
     ],
 )
 def test_shapes(expression: Expression, shape: tuple[Dim, ...]) -> None:
@@ -132,12 +138,16 @@ def test_shapes(expression: Expression, shape: tuple[Dim, ...]) -> None:
         Z[1:, 1:],
         column(x) @ row(x),
         column(x) + row(x),
+        BlockDiagonal(stack, c),
     ],
 )
 def test_symmetric_by_construction(matrix: Expression) -> None:
     assert is_symmetric(matrix)
 
 
-@pytest.mark.parametrize("matrix", [K, X, K @ Z, Z[1:, : n - 1], Block(((Z, X), (V.T @ X.T, Full(1, (c, d))))), x])
+NOT_SYMMETRIC = [K, X, K @ Z, Z[1:, : n - 1], Block(((Z, X), (V.T @ X.T, Full(1, (c, d))))), x, BlockDiagonal(K, n)]
+
+
+@pytest.mark.parametrize("matrix", [*NOT_SYMMETRIC, BlockDiagonal(stack, d), BlockDiagonal(2 * stack, c)])
 def test_not_symmetric_by_construction(matrix: Expression) -> None:
     assert not is_symmetric(matrix)

@@ -11,6 +11,7 @@ from ir_programs import Hinge, HuberLoss, Logistic, Quantile, Squared
 from reludsl.ir import (
     Apply,
     BindingError,
+    BlockDiagonal,
     Constant,
     Data,
     Expression,
@@ -148,3 +149,21 @@ def test_a_function_prints_its_formula() -> None:
 def test_importing_the_room_does_not_import_numpy() -> None:
     code = "import sys, reludsl.ir; sys.exit('numpy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(("height", "width", "count"), [(1, 1, 1), (2, 3, 4), (3, 2, 1), (1, 4, 3), (4, 1, 2)])
+def test_blocks_stand_on_the_diagonal(height: int, width: int, count: int) -> None:
+    generator = np.random.default_rng(0)
+    stack, right = generator.standard_normal((height * count, width)), generator.standard_normal((width * count, 2))
+    A, B = Data("A", ("h", "w")), Data("B", ("k", "c"))
+    product = evaluate(BlockDiagonal(A, B.shape[0]) @ B, {"A": stack, "B": right})
+    by_hand = [block @ part for block, part in zip(np.split(stack, count), np.split(right, count), strict=True)]
+    np.testing.assert_allclose(product, np.concatenate(by_hand), rtol=1e-14)
+
+
+def test_blocks_that_are_not_finite_violate_their_constraint_without_end() -> None:
+    W = Variable("W", (n, d), symmetric="blocks")
+    program = Program("test", (), (Semidefinite("psd", BlockDiagonal(W, n)),))
+    W_at = np.concatenate([np.eye(2), np.diag([1.0, -3.0])])
+    assert violations(program, {"W": W_at}) == {"psd": 3.0}
+    assert violations(program, {"W": np.where(W_at == -3.0, np.nan, W_at)}) == {"psd": np.inf}

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from ir_mathml import require_presentable
 from ir_programs import Case, cases
 
 from reludsl.ir import (
@@ -16,6 +17,7 @@ from reludsl.ir import (
     numpy_namespace,
     objective,
     program_latex,
+    program_mathml,
     program_text,
     program_unicode,
     total,
@@ -64,6 +66,16 @@ def test_the_mathematics_in_latex(case: Case, golden: Golden) -> None:
     assert text.count("{") == text.count("}")
     assert text.count(r"\left") == text.count(r"\right")
     assert text.isascii()
+
+
+def test_the_mathematics_for_a_page(case: Case, golden: Golden) -> None:
+    rows = program_mathml(case.program)
+    golden(f"{case.program.name}.mml", "".join(f"{heading}\n{formula}\n" for heading, formula in rows))
+    spoken = [require_presentable(formula) for _, formula in rows]
+    lines = program_unicode(case.program).splitlines()
+    assert [heading for heading, _ in rows] == [line.split("  ")[0].strip() for line in lines]
+    for line, alternative in zip(lines, spoken, strict=True):
+        assert line.endswith(alternative)
 
 
 def test_the_generated_code(case: Case, golden: Golden) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from ir_mathml import require_presentable
 from ir_programs import Hinge, HuberLoss, Logistic, Quantile, Squared
 
 from reludsl.ir import (
@@ -51,6 +52,7 @@ from reludsl.ir import (
     latex,
     log,
     logistic,
+    mathml,
     numpy_namespace,
     pos,
     row,
@@ -271,6 +273,7 @@ def test_everything_can_be_printed(expression: Expression) -> None:
     assert text.isascii()
     assert text.count("{") == text.count("}")
     assert text.count("(") == text.count(")")
+    assert require_presentable(mathml(expression)) == unicode(expression)
 
 
 @given(grown((n, d)), grown((n, d)))

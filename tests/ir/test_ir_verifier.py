@@ -5,6 +5,7 @@ from ir_programs import Hinge, Quantile
 
 from reludsl.ir import (
     Apply,
+    BlockDiagonal,
     Constant,
     Data,
     Expression,
@@ -35,6 +36,7 @@ from reludsl.source import Source, Span
 n, d = sizes("n, d")
 x, t = Variable("x", (n,)), Variable("t", ())
 Z, G = Variable("Z", (n, n), symmetric=True), Variable("G", (n, n))
+x_blocks, stack = Variable("B", (n, d)), Variable("S", (n, d), symmetric="blocks")
 a, A = Data("a", (n,)), Data("A", (n, n))
 SPEC = Source("spec.relu", "loss hinge\nregularizer path_norm\nformulation exact\n")
 LOSS, REGULARIZER, FORMULATION = Span(SPEC, 0, 10), Span(SPEC, 11, 32), Span(SPEC, 33, 50)
@@ -85,6 +87,9 @@ unsigned = a * square(x)
         (under(Semidefinite("c", x)), x, "must be square, not [n]"),
         (under(Semidefinite("c", G)), G, "symmetric by its construction; `G` is not"),
         (under(Semidefinite("c", square(Z))), square(Z), "symmetric"),
+        (under(Semidefinite("c", BlockDiagonal(x_blocks, n))), BlockDiagonal(x_blocks, n), "symmetric"),
+        (under(Semidefinite("c", BlockDiagonal(x_blocks, d))), BlockDiagonal(x_blocks, d), "must be square"),
+        (under(Semidefinite("c", BlockDiagonal(stack, n))), None, ""),
         (minimise(Sum(x) + Sum(Named("x", a))), Named("x", a), "one name stands for two things"),
         (minimise(Sum(a) + Sum(Data("a", (d,)))), Data("a", (d,)), "one name stands for two things"),
         (minimise(Sum(a) + Constant(1, "n")), Constant(1, "n"), "one name stands for two things"),

@@ -27,6 +27,7 @@ class AdmmBackend:
     name = "admm"
     summary = "the alternating direction method of multipliers, our own: pattern and feature programs"
     local = False
+    by_name = False
     details = (
         "Splits prediction, penalties and cones into steps that are each solved exactly; the linear step costs one "
         "n × n factorization at the start, or conjugate gradients where n × n is too large. Columns are projected onto "
@@ -116,6 +117,8 @@ class AdmmBackend:
         if form is None:
             return ("it takes pattern and feature programs only",)
         reasons = []
+        if isinstance(form, FeatureForm) and form.shared:
+            reasons.append("it takes no neurons that several outputs share")
         if form.penalty.mixed:
             reasons.append("it needs regularizers that all penalize the biases, or all leave them free")
         return tuple(reasons)

@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-import re
 import warnings
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from reludsl.backend import LIMITS, Control, Emitted, Outcome, Status
-from reludsl.backends.cvxpy.vocabulary import CvxpyVocabulary, cvxpy_namespace, translate_constraint
-from reludsl.ir import (
-    Expression,
-    FeatureForm,
-    Named,
-    PatternForm,
-    Program,
-    RobustForm,
-    Translator,
-    Untranslatable,
-    Variable,
-    infer_sizes,
-    total,
+from reludsl.backends.cvxpy.vocabulary import (
+    CvxpyVocabulary,
+    cvxpy_namespace,
+    is_several,
+    translate_constraint,
+    variable_call,
 )
+from reludsl.backends.modelling import (
+    Splitting,
+    dual_point,
+    first_line,
+    has_exponential_cones,
+    has_semidefinite_cones,
+    relaxation_dual,
+    size_and_constant_lines,
+    split_expression,
+)
+from reludsl.ir import Program, Translator, Untranslatable, infer_sizes, total
 from reludsl.ir.assignments import assignments
 from reludsl.ir.builders import Code, Objects, Source
-from reludsl.ir.functions import Elementwise, LogSumExp
-from reludsl.ir.robust_form import Reach
 from reludsl.literals import literal
 from reludsl.options import NumberType, Option, Settings, WordType
 
@@ -48,9 +49,11 @@ _TIME_LIMITS: Mapping[str, str] = {
 _ITERATION_LIMITS: Mapping[str, str] = {"CLARABEL": "max_iter", "SCS": "max_iters", "OSQP": "max_iter"}
 """Of the solvers that hand over a point when they meet it."""
 
-_EXPONENTIALS = ("exp", "log", "logistic", "entropy")
-_EXPONENTIAL_STEP = 0.9
-"""How far Clarabel goes towards the border of exponential cones; with its own 0.99 it can stall there."""
+_CAREFUL_STEP = 0.9
+"""How far Clarabel goes towards the border of exponential and semidefinite cones; its own 0.99 can make it stall."""
+
+_SEMIDEFINITE_REGULARIZATION = 1e-7
+"""Of Clarabel's linear systems for semidefinite cones; with its own 1e-8 many small blocks can end inaccurate."""
 
 _ENDS: Mapping[str, str] = {
     "optimal_inaccurate": "ended with reduced accuracy",
@@ -67,6 +70,7 @@ class CvxpyBackend:
     name = "cvxpy"
     summary = "CVXPY with Clarabel or any other installed conic solver: every program"
     local = False
+    by_name = False
     details = (
         "Any solver that CVXPY lists as installed may be named. With Clarabel a solve reports its progress and can be "
         "interrupted; others finish first."
@@ -90,10 +94,13 @@ class CvxpyBackend:
     )
 
     def supports(self, program: Program) -> tuple[str, ...]:
-        translate: Translator[Code] = Translator(CvxpyVocabulary(), Source())
+        build = Source()
+        translate: Translator[Code] = Translator(CvxpyVocabulary(), build)
         try:
-            for expression in program.expressions:
-                translate(expression)
+            for term in program.objective:
+                translate(term.expression)
+            for constraint in program.constraints:
+                translate_constraint(constraint, translate, build)
         except Untranslatable as error:
             return (str(error),)
         return ()
@@ -126,7 +133,7 @@ class CvxpyBackend:
                 options = _solver_options(program, settings, control.time_limit)
                 problem.solve(solver=watched or method, **options)
         except cp.error.SolverError as error:
-            return Outcome("failed", None, message=f"{method} failed: {_first_line(error)}")
+            return Outcome("failed", None, message=f"{method} failed: {first_line(error)}")
         values = {name: variable.value for name, variable in variables.items()}
         point = None if any(value is None for value in values.values()) else values
         status: Status = {"optimal": "solved", "user_limit": "limit", "optimal_inaccurate": "limit"}.get(
@@ -143,26 +150,24 @@ class CvxpyBackend:
             "" if stopped or status == "solved" else f"{method} {_end(problem, settings, control.time_limit)}",
             history,
             float(problem.compilation_time or 0.0),
-            dual=dual_point(program, arrays, predictions),
+            dual=_dual(program, arrays, problem, predictions),
         )
 
     def emit(self, program: Program, settings: Settings) -> Emitted:
         build = Source()
         translate: Translator[Code] = Translator(CvxpyVocabulary(), build, reserved=program.names)
         terms = [(term.name, translate(term.expression).text) for term in program.objective]
-        constraints = [
-            (constraint.name, translate_constraint(constraint, translate, build).text)
-            for constraint in program.constraints
-        ]
-        shapes = [_variable_text(variable) for variable in program.variables]
-        written = " ".join([*shapes, *(text for _, text in (*build.statements, *terms, *constraints))])
-        used = set(re.findall(r"\w+", written))
+        constraints = []
+        for constraint in program.constraints:
+            text = translate_constraint(constraint, translate, build).text
+            constraints.append((constraint.name, f"*{text}" if is_several(constraint) else text))
+        shapes = [variable_call(variable, build).text for variable in program.variables]
+        written = [*shapes, *(text for _, text in (*build.statements, *terms, *constraints))]
         values = [f"{literal(variable.name)}: {variable.name}.value" for variable in program.variables]
         lines = [
             f"def solve({', '.join(data.name for data in program.data)}):",
             '    """Solves the convex program with CVXPY; returns its variables and the status."""',
-            *(f"    {name} = {text}" for name, text in _sizes(program) if name in used),
-            *(f"    {constant.name} = {literal(constant.value)}" for constant in program.constants),
+            *(f"    {line}" for line in size_and_constant_lines(program, written)),
             *(
                 f"    {variable.name} = {text}  # {variable.meaning}"
                 for variable, text in zip(program.variables, shapes, strict=True)
@@ -176,96 +181,44 @@ class CvxpyBackend:
             '    status = "solved" if problem.status == cp.OPTIMAL else problem.status',
             f"    return {{{', '.join(values)}}}, status",
         ]
-        return Emitted(("numpy", "cvxpy"), (), "\n".join(lines) + "\n", imports=("import cvxpy as cp",))
+        functions = tuple(value for name, value in cvxpy_namespace().items() if name in build.called)
+        return Emitted(("numpy", "cvxpy"), functions, "\n".join(lines) + "\n", imports=("import cvxpy as cp",))
 
 
 def build_problem(program: Program, arrays: Mapping[str, np.ndarray]) -> tuple[Any, dict[str, Any], Any]:
     """The program as a `cvxpy.Problem`, its variables by name, and the constraint that holds its predictions.
 
-    The predictions of a pattern or feature program are a variable of their own: the multiplier of the constraint that
-    says what they are is a dual point. Of a robust program it is the slopes of the network that are one. Of other
-    programs the constraint is None.
+    Where predictions or slopes are a variable of their own (`split_expression`), the multiplier of the constraint that
+    says what they are is a dual point. Of other programs the constraint is None.
     """
     import cvxpy as cp
 
     values: dict[str, Any] = {name: array.astype(float) for name, array in arrays.items()}
     sizes = infer_sizes(program.expressions, {name: array.shape for name, array in arrays.items()})
-    variables = {
-        variable.name: cp.Variable(tuple(dim.evaluate(sizes) for dim in variable.shape), symmetric=variable.symmetric)
-        for variable in program.variables
-    }
-    form = PatternForm.of(program) or FeatureForm.of(program)
-    split = None if form is None else form.prediction
-    if (robust := RobustForm.of(program)) is not None:
-        split = None if robust.obstacles else Reach(robust).slopes
-    build = _Splitting(cvxpy_namespace(), {**values, **variables}, sizes, split)
+    plain = Objects(cvxpy_namespace(), {}, sizes)
+    variables = {variable.name: variable_call(variable, plain) for variable in program.variables}
+    build = Splitting(cvxpy_namespace(), {**values, **variables}, sizes, split_expression(program), cp.Variable)
     translate: Translator[Any] = Translator(CvxpyVocabulary(), build)
-    constraints = [translate_constraint(constraint, translate, build) for constraint in program.constraints]
+    constraints: list[Any] = []
+    for constraint in program.constraints:
+        translated = translate_constraint(constraint, translate, build)
+        constraints += translated if is_several(constraint) else [translated]
     objective = cp.Minimize(translate(total(program)))
     predictions = [] if build.constraint is None else [build.constraint]
     return cp.Problem(objective, [*constraints, *predictions]), variables, build.constraint
 
 
-class _Splitting(Objects):
-    """Carries a translation out, but makes a variable of one named expression, by a constraint."""
-
-    def __init__(
-        self,
-        namespace: Mapping[str, Any],
-        values: Mapping[str, Any],
-        sizes: Mapping[str, int],
-        split: Expression | None,
-    ) -> None:
-        super().__init__(namespace, values, sizes)
-        self._split = split.name if isinstance(split, Named) else None
-        self.constraint: Any = None
-
-    def let(self, name: str, value: Any) -> Any:
-        if name != self._split:
-            return super().let(name, value)
-        variable = self.call("cp.Variable", value.shape)
-        self.constraint = variable == value
-        return variable
-
-
-def dual_point(program: Program, arrays: Mapping[str, np.ndarray], predictions: Any) -> np.ndarray | None:
-    """Minus a subgradient of the sum of the losses at the predictions (n, c), None where the solver has none.
-
-    The Lagrangian is L(f) + zᵀ(f - what it is): stationary in f for z = -∇L(f).
-    """
-    import numpy as np
-
-    robust = RobustForm.of(program)
-    form = robust.clean if robust is not None else PatternForm.of(program) or FeatureForm.of(program)
-    if form is None or predictions is None or predictions.dual_value is None:
-        return None
-    z = np.asarray(predictions.dual_value, dtype=float)
-    weights = arrays.get("omega")
-    scale = 1.0 if not form.mean else float(len(z) if weights is None else weights.sum())
-    return scale * z.reshape(len(z), -1)
-
-
-def _sizes(program: Program) -> list[tuple[str, str]]:
-    """The program's sizes and the shapes of its data that tell them."""
-    found: dict[str, str] = {}
-    for data in program.data:
-        for axis, dim in enumerate(data.shape):
-            if len(dim.terms) == 1 and dim.terms[0][1] == 1:
-                rest = f" - {dim.constant}" if dim.constant else ""
-                found.setdefault(dim.names[0], f"{data.name}.shape[{axis}]{rest}")
-    return list(found.items())
+def _dual(program: Program, arrays: Mapping[str, np.ndarray], problem: Any, predictions: Any) -> Any:
+    """The dual point that the multipliers tell, None without one."""
+    found = dict(zip((constraint.name for constraint in program.constraints), problem.constraints, strict=False))
+    z = dual_point(program, arrays, None if predictions is None else predictions.dual_value)
+    return relaxation_dual(program, arrays, lambda name: found[name].dual_value, z)
 
 
 def _constraint_lines(constraints: Iterable[tuple[str, str]]) -> list[str]:
     """The list of constraints, pairs (name, text)."""
     entries = [f"        {text},  # {name}" for name, text in constraints]
     return ["    constraints = [", *entries, "    ]"] if entries else ["    constraints = []"]
-
-
-def _variable_text(variable: Variable) -> str:
-    build = Source()
-    shape = build.group([build.size(dim) for dim in variable.shape]).text
-    return f"cp.Variable({shape}{', symmetric=True' if variable.symmetric else ''})"
 
 
 def _solve_arguments(program: Program, settings: Settings) -> str:
@@ -290,8 +243,10 @@ def _solver_options(program: Program, settings: Settings, time_limit: float | No
     method = str(settings["method"]).upper()
     tolerance, iterations = settings["tolerance"], settings["max_iterations"]
     options: dict[str, float] = {}
-    if method == "CLARABEL" and _has_exponential_cones(program):
-        options["max_step_fraction"] = _EXPONENTIAL_STEP
+    if method == "CLARABEL" and (has_exponential_cones(program) or has_semidefinite_cones(program)):
+        options["max_step_fraction"] = _CAREFUL_STEP
+    if method == "CLARABEL" and has_semidefinite_cones(program):
+        options["static_regularization_constant"] = _SEMIDEFINITE_REGULARIZATION
     if tolerance is not None:
         options |= dict.fromkeys(_TOLERANCES[method], tolerance)
     if iterations is not None and method in _ITERATION_LIMITS:
@@ -299,15 +254,3 @@ def _solver_options(program: Program, settings: Settings, time_limit: float | No
     if time_limit is not None and method in _TIME_LIMITS:
         options[_TIME_LIMITS[method]] = time_limit
     return options
-
-
-def _has_exponential_cones(program: Program) -> bool:
-    """Whether a node of the program becomes an exponential cone."""
-    return any(
-        isinstance(node, LogSumExp) or (isinstance(node, Elementwise) and node.operation in _EXPONENTIALS)
-        for node in program.nodes
-    )
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

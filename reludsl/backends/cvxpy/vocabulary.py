@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from reludsl.ir import (
     Block,
+    BlockDiagonal,
     Constraint,
     Diagonal,
     Elementwise,
@@ -28,6 +29,7 @@ from reludsl.ir import (
     SumSquares,
     Trace,
     Translator,
+    Variable,
     Vocabulary,
     Zero,
     axis_keyword,
@@ -123,7 +125,7 @@ def _hypot(node: Expression, terms: tuple[Expression, ...], parts: tuple[T, ...]
 
 
 def translate_constraint(constraint: Constraint, translate: Translator[T], build: Builder[T]) -> T:
-    """The constraint as CVXPY has it."""
+    """The constraint as CVXPY has it; a list of constraints where it says so of many blocks, see `is_several`."""
     match constraint:
         case Nonnegative(_, expression):
             return build.infix(">=", translate(expression), 0)
@@ -132,13 +134,32 @@ def translate_constraint(constraint: Constraint, translate: Translator[T], build
         case SecondOrder(_, bound, vector, axis):
             norm = build.call("cp.norm", translate(vector), 2, **axis_keyword(axis))
             return build.infix("<=", norm, translate(bound))
+        case Semidefinite(_, BlockDiagonal(Variable() as stack)):
+            return build.call("semidefinite_blocks", translate(stack))
         case Semidefinite(_, matrix):
             return build.infix(">>", translate(matrix), 0)
     raise NotImplementedError(type(constraint).__name__)
+
+
+def is_several(constraint: Constraint) -> bool:
+    """Whether the constraint becomes a list of CVXPY's."""
+    return isinstance(constraint, Semidefinite) and isinstance(constraint.matrix, BlockDiagonal)
+
+
+def variable_call(variable: Variable, build: Builder[T]) -> T:
+    """The variable as CVXPY has it."""
+    shape = [build.size(dim) for dim in variable.shape]
+    if variable.symmetric == "blocks":
+        return build.call("symmetric_blocks", *shape)
+    keywords = {"symmetric": True} if variable.symmetric else {}
+    return build.call("cp.Variable", build.group(shape), **keywords)
 
 
 def cvxpy_namespace() -> Mapping[str, Any]:
     """The names that translated expressions refer to."""
     import cvxpy
 
-    return {**numpy_namespace(), "cp": cvxpy}
+    from reludsl.backends.cvxpy import blocks
+
+    functions = {"semidefinite_blocks": blocks.semidefinite_blocks, "symmetric_blocks": blocks.symmetric_blocks}
+    return {**numpy_namespace(), "cp": cvxpy, **functions}

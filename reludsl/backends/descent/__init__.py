@@ -76,16 +76,18 @@ class DescentBackend:
         "Trains the network of the spec directly, and keeps the best of its restarts by the training objective. The "
         "problem is not convex: what it finds is a local solution, an upper bound on the optimum that says nothing of "
         "how far away it is. Hidden weights start normal with variance 2/d (He et al. 2015; a hidden bias counts as an "
-        "input), output weights with variance 1/m, restart k from the seeds (`seed`, k). With several outputs the "
-        "neurons are divided evenly among them. `solved` means that the gradient fell below `tolerance` times its norm "
-        "at the start; where the objective has kinks, as with every ReLU, descent often ends at one without that. The "
-        "step sizes are for the objective per sample: where losses are summed, it is divided by the number of samples. "
+        "input), output weights with variance 1/m, restart k from the seeds (`seed`, k). With separate outputs the "
+        "neurons are divided evenly among them. Weights of polynomial neurons are divided by their norm. `solved` "
+        "means that the gradient fell below `tolerance` times its norm at the start; where the objective has kinks, as "
+        "with every ReLU, descent often ends at one without that. The step sizes are for the objective per sample: "
+        "where losses are summed, it is divided by the number of samples. "
         "Under a perturbation it trains adversarially: whenever the objective is evaluated, an `attack` looks for the "
         "worst change of each sample in its set, the objective is the one there, and so is the gradient (Madry et al. "
         "2018). Gates are those of the samples without changes. Under `wasserstein` it pays the radius times the sum "
         "of the neurons' Lipschitz constants."
     )
     local = True
+    by_name = False
     options = (
         Option("method", ChoiceType(METHODS), "how it descends", default="lbfgs"),
         Option(
@@ -180,6 +182,7 @@ def _form_of(program: Program) -> TrainingForm:
 
 def _posed(form: TrainingForm, settings: Settings) -> dict[str, Any]:
     """What the kernel is told of the problem beside its arrays and its loss."""
+    polynomial = {"coefficients": form.activation.coefficients} if form.activation.polynomial else {}
     return {
         "width": form.width or settings["width"],
         "penalties": tuple((penalty.name, penalty.strength, penalty.biases) for penalty, _ in form.penalties),
@@ -187,6 +190,8 @@ def _posed(form: TrainingForm, settings: Settings) -> dict[str, Any]:
         "mean": form.mean,
         "hidden_bias": form.hidden_bias,
         "output_bias": form.output_bias,
+        **({"shared": True} if form.shared else {}),
+        **polynomial,
     }
 
 

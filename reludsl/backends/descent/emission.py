@@ -25,6 +25,8 @@ KERNEL = (
     kernel.problem_of,
     kernel.initial_weights,
     kernel.value_and_gradient,
+    kernel.unit_weights,
+    kernel.tangential,
     kernel.only_trained,
     kernel.penalty_and_gradient,
     kernel.hidden_size,

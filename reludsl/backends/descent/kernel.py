@@ -2,9 +2,10 @@
 
     minimize  sum_i factor_i loss(f_i, y_i) + penalties,    F = sigma(X U + b) alpha + c0
 
-sigma(t) is t where t > 0 and slope * t elsewhere, or gate * t with gates that are fixed. The gradient is exact, by two
-matrix products forward and two backward; at a kink it is a subgradient, with the slope below 0 and with the sign 0 of
-the number 0. Every method starts several times from random weights and keeps the iterate whose objective is least.
+sigma(t) is t where t > 0 and slope * t elsewhere, or gate * t with gates that are fixed, or a polynomial of degree 2 of
+neurons whose weights are divided by their norm. The gradient is exact, by two matrix products forward and two backward;
+at a kink it is a subgradient, with the slope below 0 and with the sign 0 of the number 0. Every method starts several
+times from random weights and keeps the iterate whose objective is least.
 
 With an attack the samples are changed, at every evaluation, into the worst that it finds for the weights, and the
 gradient is the one there (Danskin 1966; Madry et al. 2018): all methods then train against it, none knows of it.
@@ -58,8 +59,9 @@ class TrainingProblem:
 
     X is (n, d), Y (n,) or (n, c), and `factors` (n,) multiply the losses of the samples. A penalty is its name, its
     strength, and whether it counts biases. `feeds`, boolean, (m,) or (m, c), tells which entries of alpha are trained;
-    the others are 0. `gates` (n, m) take the place of the activation where they are given. `attack` changes the
-    samples, `price` is a further term of the weights with its gradient.
+    the others are 0. `gates` (n, m) take the place of the activation where they are given, and so do the `coefficients`
+    a, b, c of a polynomial a t^2 + b t + c; hidden weights then count by their direction alone, bias included. `attack`
+    changes the samples, `price` is a further term of the weights with its gradient.
     """
 
     X: np.ndarray
@@ -74,6 +76,7 @@ class TrainingProblem:
     output_bias: bool = False
     attack: Attack | None = None
     price: Callable[[Weights], tuple[float, Weights]] | None = None
+    coefficients: tuple[float, float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -185,7 +188,7 @@ def train(
     time_limit: float = float("inf"),
     monitor: Callable[[State], bool] | None = None,
 ) -> Result:
-    """The best network of all restarts, balanced.
+    """The best network of all restarts, balanced, or with hidden weights of norm 1 where they count by direction.
 
     Restart k draws its first weights, and all else that it draws, from the seeds (seed, k), so that it does not depend
     on the number of restarts. `method` goes from the first weights and shows its iterates to the watch.
@@ -202,7 +205,8 @@ def train(
     if weights is not None:
         at_worst = attacked(begun(problem, seed, watch.best_restart), weights)
         changes = None if problem.attack is None else at_worst.X - problem.X
-        weights = balanced_weights(at_worst, weights)
+        scaled = balanced_weights if problem.coefficients is None else unit_weights
+        weights = scaled(at_worst, weights)
     return Result(weights, watch.best_gradient, watch.status, tuple(watch.objectives), tuple(watch.history), changes)
 
 
@@ -233,32 +237,36 @@ def problem_of(
     gates: tuple[np.ndarray, np.ndarray | float] | None = None,
     hidden_bias: bool = False,
     output_bias: bool = False,
+    shared: bool = False,
     attack: Attack | None = None,
     price: Callable[[Weights], tuple[float, Weights]] | None = None,
+    coefficients: tuple[float, float, float] | None = None,
 ) -> TrainingProblem:
     """The problem for samples X (n, d), targets Y (n,) or (n, c) and sample weights `omega` (n,).
 
     The losses are added up, or with `mean` divided by the number of samples or the sum of their weights. `gates` are
     directions (d, m) and biases (m,) or 0; they decide the number of neurons, otherwise `width` does. Outputs divide
-    the neurons evenly among themselves, in order.
+    the neurons evenly among themselves, in order, unless they are `shared`.
     """
     factors = np.ones(len(X)) if omega is None else omega.astype(float)
     opened = None if gates is None else (X @ gates[0] + gates[1] >= 0).astype(float)
     m = width if opened is None else opened.shape[1]
     output = np.arange(m) * (Y.shape[1] if Y.ndim == 2 else 1) // m
+    own = output[:, None] == np.arange(Y.shape[1]) if Y.ndim == 2 else np.ones(m, dtype=bool)
     return TrainingProblem(
         X,
         Y,
         factors / factors.sum() if mean else factors,
         loss,
         penalties,
-        feeds=output[:, None] == np.arange(Y.shape[1]) if Y.ndim == 2 else np.ones(m, dtype=bool),
+        feeds=own | shared,
         slope=slope,
         gates=opened,
         hidden_bias=hidden_bias,
         output_bias=output_bias,
         attack=attack,
         price=price,
+        coefficients=coefficients,
     )
 
 
@@ -280,15 +288,22 @@ def initial_weights(problem: TrainingProblem, generator: np.random.Generator) ->
 def value_and_gradient(problem: TrainingProblem, weights: Weights) -> tuple[float, Weights]:
     """The objective and a subgradient, 0 for weights that are not trained. Out of range is inf or nan."""
     problem = attacked(problem, weights)
+    given = weights
+    if problem.coefficients is not None:
+        weights = unit_weights(problem, given)
     U, b, alpha, c0 = weights
     n, m = len(problem.X), len(alpha)
     Z = problem.X @ U + b
-    slopes = np.where(Z > 0, 1.0, problem.slope) if problem.gates is None else problem.gates
-    H = slopes * Z
+    if problem.coefficients is not None:
+        a2, a1, a0 = problem.coefficients
+        H, slopes = (a2 * Z + a1) * Z + a0, 2.0 * a2 * Z + a1
+    else:
+        slopes = np.where(Z > 0, 1.0, problem.slope) if problem.gates is None else problem.gates
+        H = slopes * Z
     F = H @ alpha + c0
     value = float(problem.factors @ problem.loss.value(F, problem.Y))
     R = (problem.loss.gradient(F, problem.Y).T * problem.factors).T
-    back = slopes * (R.reshape(n, -1) @ alpha.reshape(m, -1).T)
+    back = slopes * (R.reshape(n, c0.size) @ alpha.reshape(m, c0.size).T)
     gradient = Weights(problem.X.T @ back, back.sum(axis=0), H.T @ R, R.sum(axis=0))
     for name, strength, biases in problem.penalties:
         penalty, change = penalty_and_gradient(name, weights, biases)
@@ -298,7 +313,24 @@ def value_and_gradient(problem: TrainingProblem, weights: Weights) -> tuple[floa
         price, change = problem.price(weights)
         value += price
         gradient = Weights(*(part + more for part, more in zip(gradient, change, strict=True)))
+    if problem.coefficients is not None:
+        gradient = tangential(given, weights, gradient)
     return value, only_trained(problem, gradient)
+
+
+def unit_weights(problem: TrainingProblem, weights: Weights) -> Weights:
+    """Hidden weights divided by the norm of their neuron, bias included."""
+    norms = np.sqrt(np.einsum("dm,dm->m", weights.U, weights.U) + weights.b**2)
+    divisor = np.where(norms > 0, norms, 1.0)
+    return weights._replace(U=weights.U / divisor, b=weights.b / divisor)
+
+
+def tangential(weights: Weights, unit: Weights, gradient: Weights) -> Weights:
+    """The gradient in the weights from that in `unit_weights` of them: its tangential part divided by the norm."""
+    norms = np.sqrt(np.einsum("dm,dm->m", weights.U, weights.U) + weights.b**2)
+    divisor = np.where(norms > 0, norms, 1.0)
+    radial = np.einsum("dm,dm->m", unit.U, gradient.U) + unit.b * gradient.b
+    return gradient._replace(U=(gradient.U - unit.U * radial) / divisor, b=(gradient.b - unit.b * radial) / divisor)
 
 
 def only_trained(problem: TrainingProblem, weights: Weights) -> Weights:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from reludsl.backend import LIMITS, Control, Emitted, Outcome, Progress, Status
+from reludsl.backend import LIMITS, Control, Emitted, Guess, Outcome, Progress, Status
 from reludsl.backends.pattern_script import pattern_script, robust_script
 from reludsl.ir import FeatureForm, PatternForm, Program, RobustForm
 from reludsl.literals import literal
@@ -26,6 +26,7 @@ class NewtonBackend:
     name = "newton"
     summary = "an augmented Lagrangian with semismooth Newton steps, our own: pattern and feature programs"
     local = False
+    by_name = False
     details = (
         "Works on the columns that matter, keeps them in their cones by exact projections, and ends when the relative "
         "duality gap over all columns is within the tolerance: the answer is feasible and comes with its bound. It "
@@ -47,7 +48,7 @@ class NewtonBackend:
         reasons = []
         penalty = form.penalty
         if isinstance(form, FeatureForm):
-            if not penalty.l1:
+            if not form.strength:
                 reasons.append("it needs a regularizer with a strength above 0")
             return tuple(reasons)
         if penalty.free_biases:
@@ -65,7 +66,7 @@ class NewtonBackend:
         self, program: Program, arrays: Mapping[str, np.ndarray], settings: Settings, control: Control
     ) -> Outcome:
         from reludsl.backends.newton.kernel import solve_by_newton  # NumPy only to solve something
-        from reludsl.ir.pattern_problem import as_point, pattern_problem
+        from reludsl.ir.pattern_problem import as_columns, as_point, pattern_problem
         from reludsl.presolve import presolve
 
         if RobustForm.of(program) is not None:
@@ -75,12 +76,15 @@ class NewtonBackend:
         tolerance = settings["tolerance"]
         start = control.start if isinstance(control.start, _Start) and control.start.presolved.fits(problem) else None
         presolved = presolve(problem) if start is None else start.presolved.again(problem)
+        iterate = None if start is None else start.iterate
+        if isinstance(control.start, Guess):
+            iterate = _iterate(presolved, *as_columns(program, control.start.point), control.start.dual)
         result = solve_by_newton(
             presolved.problem,
             tolerance=tolerance,
             max_iterations=settings["max_iterations"],
             time_limit=float("inf") if control.time_limit is None else control.time_limit,
-            start=None if start is None else start.iterate,
+            start=iterate,
             monitor=lambda state: control.monitor(_progress(state, problem.scale, tolerance)),
         )
         status = _status(result.status)
@@ -111,6 +115,17 @@ class NewtonBackend:
 
             return robust_script(program, "an interior-point method", report, call, solve_robust)
         return pattern_script(program, "Newton steps", report, call, solve_by_newton)
+
+
+def _iterate(presolved: Presolved, u: np.ndarray, offset: np.ndarray, dual: np.ndarray) -> NewtonIterate:
+    """The iterate at a point of the original problem, as a start."""
+    import numpy as np
+
+    from reludsl.backends.newton.kernel import NewtonIterate
+
+    u, problem = presolved.columns_within(u), presolved.problem
+    offset = offset + np.zeros(problem.Y.shape[1])  # one zero where the program has none
+    return NewtonIterate(u.T, offset, presolved.dual_within(dual), problem.predictions(u, offset))
 
 
 def _solved_robustly(

@@ -26,7 +26,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from reludsl.backends.newton.subproblem import Columns, LegendreLoss, ProximalLoss, Subproblem
+from reludsl.backends.newton.subproblem import Columns, LegendreLoss, ProximalLoss, Subproblem, target_size
 from reludsl.cones.projection import ConeProjector, Supports
 from reludsl.ir.pattern_problem import PatternProblem
 
@@ -45,13 +45,16 @@ class NewtonState:
 
 @dataclass
 class NewtonIterate:
-    """All that a solve hands on: columns x (columns, d), output biases, dual point, fit, and supports of the cones."""
+    """All that a solve hands on: columns x (columns, d), output biases, dual point, fit, and supports of the cones.
+
+    Without supports the projections begin anew.
+    """
 
     x: np.ndarray
     c: np.ndarray
     z: np.ndarray
     s: np.ndarray
-    supports: Supports
+    supports: Supports | None = None
 
 
 @dataclass
@@ -96,6 +99,12 @@ def solve_by_newton(
     return NewtonSolve(problem, tolerance, max_iterations, time_limit, start, monitor).run()
 
 
+def size_unit(A: np.ndarray) -> float:
+    """The power of 2 next to the root mean square of the entries; 1 where they are zero."""
+    square = float(np.mean(A**2)) if A.size else 0.0
+    return float(2.0 ** np.round(0.5 * np.log2(square))) if 0 < square < np.inf else 1.0
+
+
 class NewtonSolve:
     """One solve: rounds of an augmented Lagrangian on a working set, with all columns priced in between."""
 
@@ -113,20 +122,23 @@ class NewtonSolve:
         self.started, self.iterations, self.stopped = time.perf_counter(), 0, ""
         self.projector = None if problem.masks is None else ConeProjector(problem.X, problem.masks)
         n, outputs = problem.Y.shape
+        # Of σ: so a solve takes the same steps whatever the units of the inputs are.
+        self.unit = (size_unit(problem.X) * (size_unit(problem.gates) if problem.shared else 1.0)) ** -2
         if start is None:
-            x, c = np.zeros((problem.columns, problem.X.shape[1])), np.zeros(outputs)
+            x, c = np.zeros((problem.columns, problem.entries)), np.zeros(outputs)
             s = np.zeros((n, outputs))
-            supports = self._no_supports(problem.columns)
             gradient = problem.loss_gradient(s)
             if not np.isfinite(gradient).all():  # 0 is outside of the loss's domain, so the fit starts at a point of it
                 s = problem.loss_prox(s, 1.0)
                 gradient = problem.loss_gradient(s)
-            start = NewtonIterate(x, c, -gradient, s, supports)
-            self.sigma, self.tau = 1.0, 10.0 if problem.loss.steep else 100.0
+            start = NewtonIterate(x, c, -gradient, s)
+            self.sigma = self.unit
         else:
-            start = NewtonIterate(start.x.copy(), start.c, start.z, start.s, start.supports.of(np.arange(len(start.x))))
-            self.sigma, self.tau = 10.0, 10.0 if problem.loss.steep else 100.0
-        self.iterate = start
+            self.sigma = 10.0 * self.unit
+        self.tau = 10.0 if problem.loss.steep else 100.0
+        blocks = np.arange(problem.columns)
+        self.supports = self._no_supports(problem.columns) if start.supports is None else start.supports.of(blocks)
+        self.iterate = NewtonIterate(start.x.copy(), start.c, start.z, start.s, self.supports)
         self.bound, self.dual = -np.inf, np.zeros((n, outputs))
         self.history: list[NewtonState] = []
         self.best, self.dual_candidate = Best(np.inf, start.x, start.c), start.z
@@ -156,8 +168,8 @@ class NewtonSolve:
             if not len(found) and gap >= 0.999 * previous:
                 self.stopped = "stalled"
                 break
-            fresh = found[~iterate.supports.used[found].any(axis=1)]
-            iterate.supports.put(fresh, self.pricing.of(fresh))
+            fresh = found[~self.supports.used[found].any(axis=1)]
+            self.supports.put(fresh, self.pricing.of(fresh))
             chosen = nonzero | (chosen & (self.prices > 0.999 * problem.group))
             chosen[found] = True
             goal = max(0.3 * min(gap, 1.0), 0.3 * self.tolerance)
@@ -240,7 +252,7 @@ class NewtonSolve:
         """Outer steps on a working set until its own gap is at most `goal`; the iterate and the dual candidate move."""
         problem, iterate = self.problem, self.iterate
         x, c, z, s = iterate.x[columns.chosen], iterate.c, iterate.z, iterate.s
-        supports = iterate.supports.of(columns.chosen)
+        supports = self.supports.of(columns.chosen)
         best, last, share, limit = -np.inf, np.inf, 0.2, float("inf")
         ceiling = 10.0 * self._objective(iterate)
         for _ in range(60):
@@ -250,7 +262,7 @@ class NewtonSolve:
             for inner in range(50):
                 size = loss.size(z, step.target, step.residual)
                 tight = min(share * around.moved(step), limit)
-                floor = 1e-11 * (np.sqrt(len(z)) + np.linalg.norm(step.fit))
+                floor = 1e-11 * (target_size(problem) + float(np.linalg.norm(step.fit)))
                 losses = problem.loss_value(step.fit)
                 total = losses + problem.penalty_value(step.values.T, step.offset)
                 allowed = share * max(total - best, 0.3 * goal * abs(total))
@@ -286,11 +298,11 @@ class NewtonSolve:
             last = min(objective, last)
             # Flat stretches of a smooth loss need long steps in the end; early on, and at kinks, they do harm.
             most = 1e4 * min(max(1.0, 1e-3 / max(gap, 1e-300)), 100.0) if problem.loss.smooth else 1e4
-            self.sigma, self.tau = min(1e8, growth * self.sigma), min(most, growth * self.tau)
+            self.sigma, self.tau = min(1e8 * self.unit, growth * self.sigma), min(most, growth * self.tau)
         iterate.x[:] = 0.0
         iterate.x[columns.chosen] = x
         iterate.c, iterate.z, iterate.s = c, z, s
-        iterate.supports.put(columns.chosen, supports)
+        self.supports.put(columns.chosen, supports)
 
     def _settled(self, stepped: bool, near: bool, consistent: bool) -> bool:
         """Whether a subproblem is solved well enough. Without nearness some solves never end, and others take longer.

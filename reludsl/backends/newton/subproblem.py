@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from reludsl.cones.projection import ConeProjector, Supports
 from reludsl.ir.pattern_problem import PatternProblem
@@ -50,6 +50,8 @@ class Columns:
 
     def adjoint(self, z: np.ndarray) -> np.ndarray:
         """F^T z, a column a row (m, d)."""
+        if self.problem.shared:
+            return np.asarray(self.gates @ z)
         weighted = self.gates * (z[:, 0] if z.shape[1] == 1 else z.T[self.outputs])
         return np.asarray(weighted @ self.problem.X)
 
@@ -61,6 +63,8 @@ class Columns:
 
     def fit(self, active: np.ndarray, values: np.ndarray) -> np.ndarray:
         """The predictions (n, c) of some of the columns with these values."""
+        if self.problem.shared:
+            return np.asarray(self.gates[active].T @ values)
         parts = (values @ self.problem.X.T) * self.gates[active]
         total = np.zeros_like(self.problem.Y)
         for output in range(total.shape[1]):
@@ -86,8 +90,8 @@ class ProximalLoss:
 
     def weights(self, z: np.ndarray, target: np.ndarray, residual: np.ndarray) -> np.ndarray:
         """The inverse of the term's generalized Hessian (τ J_s)^{-1}, made definite: (n, c), or (n, c, c)."""
-        n, outputs = z.shape
-        ridge = max(1e-7, min(0.1, 0.01 * float(np.linalg.norm(residual)) / np.sqrt(n)))
+        outputs = z.shape[1]
+        ridge = max(1e-7, min(0.1, 0.01 * float(np.linalg.norm(residual)) / target_size(self.problem)))
         J = self.problem.loss_prox_jacobian(self.s - self.tau * z, self.tau)
         if J.ndim == 3:
             return np.asarray(np.linalg.inv(J + ridge * np.eye(outputs)) / self.tau)
@@ -153,11 +157,22 @@ class LegendreLoss:
         return -self.problem.loss_gradient(fit)
 
 
+def target_size(problem: PatternProblem) -> float:
+    """The norm of the targets, in whose units fits are; 1 where they are zero."""
+    return float(np.linalg.norm(problem.Y)) or 1.0
+
+
 def solved_with_identity(system: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """(I + S)^{-1} r for a symmetric S (n, n), which is overwritten: a factor takes its place, without a copy."""
+    """(I + S)^{-1} r for a symmetric S ⪰ 0 (n, n), which is overwritten: a factor takes its place, without a copy."""
     system.flat[:: len(system) + 1] += 1.0
-    factor = cho_factor(system.T, lower=True, overwrite_a=True, check_finite=False)
-    return np.asarray(cho_solve(factor, right, check_finite=False))
+    diagonal = system.diagonal().copy()
+    try:
+        factor = cho_factor(system.T, lower=True, overwrite_a=True, check_finite=False)
+        return np.asarray(cho_solve(factor, right, check_finite=False))
+    except LinAlgError:  # rounding: no eigenvalue is below 1; the other triangle is still there
+        system.flat[:: len(system) + 1] = diagonal
+        values, vectors = np.linalg.eigh(system, UPLO="L")
+        return np.asarray(vectors @ ((vectors.T @ right) / np.maximum(values, 1.0)))
 
 
 class Subproblem:
@@ -180,6 +195,8 @@ class Subproblem:
     ) -> None:
         self.columns, self.problem, self.projector, self.supports = columns, columns.problem, projector, supports
         self.x, self.c, self.sigma, self.loss = x, c, sigma, loss
+        losses = self.problem.loss_value(np.zeros_like(self.problem.Y))  # of their size are the terms that make up ψ
+        self.rounding = 1e-13 * (losses if np.isfinite(losses) else 1.0)
 
     def at(self, z: np.ndarray) -> Step:
         """x*, s*, and ψ at z."""
@@ -230,7 +247,7 @@ class Subproblem:
         for _ in range(30):
             trial = z + length * direction
             reached = self.at(trial)
-            if reached.psi <= step.psi + 1e-4 * length * slope + 1e-13 * (1.0 + abs(step.psi)):
+            if reached.psi <= step.psi + 1e-4 * length * slope + self.rounding + 1e-13 * abs(step.psi):
                 return trial, reached
             length *= 0.5
         return None
@@ -242,11 +259,13 @@ class Subproblem:
         those of the samples.
         """
         residual = step.residual
-        n, outputs = residual.shape
+        outputs = residual.shape[1]
         V = self.loss.weights(z, step.target, residual)
+        if self.problem.shared:
+            return self._shared(step, V, residual)
         if V.ndim == 3:
             return self._joint(step, V, residual)
-        accuracy = self.loss.size(z, step.target, residual) / np.sqrt(n)
+        accuracy = self.loss.size(z, step.target, residual) / target_size(self.problem)
         out = np.empty_like(residual)
         for a in range(outputs):
             places = np.flatnonzero(self.columns.outputs[step.active] == a)
@@ -300,7 +319,7 @@ class Subproblem:
             places = np.flatnonzero(self.columns.outputs[step.active] == a)
             parts.append(np.concatenate([self._rows(step, places, ranks[places]), *self._offset_row(step, a)]))
         ends = np.cumsum([0, *(len(part) for part in parts)])
-        system, right = np.eye(ends[-1]), np.empty(ends[-1])
+        system, right = np.zeros((ends[-1], ends[-1])), np.empty(ends[-1])
         for a in range(outputs):
             right[ends[a] : ends[a + 1]] = parts[a] @ VG[:, a]
             for b in range(a + 1):
@@ -308,9 +327,45 @@ class Subproblem:
                 system[ends[a] : ends[a + 1], ends[b] : ends[b + 1]] += block
                 if a != b:
                     system[ends[b] : ends[b + 1], ends[a] : ends[a + 1]] += block.T
-        solution = cho_solve(cho_factor(system, check_finite=False), right, check_finite=False) if len(right) else right
+        solution = solved_with_identity(system, right) if len(right) else right
         back = np.column_stack([solution[ends[a] : ends[a + 1]] @ parts[a] for a in range(outputs)])
         return np.asarray(np.einsum("nab,nb->na", V, back) - VG)
+
+    def _shared(self, step: Step, V: np.ndarray, residual: np.ndarray) -> np.ndarray:
+        """The direction where a column has an entry for each output: B is γ_j ⊗ R_j, R_j (c, c) the root of σ J_x.
+
+        Output biases are one more column, whose gates are 1.
+        """
+        outputs = residual.shape[1]
+        directions = step.projections / step.lengths[:, None]
+        roots = np.sqrt(self._shares(step))
+        R = (1.0 - roots)[:, None, None] * directions[:, :, None] * directions[:, None, :]
+        R[:, range(outputs), range(outputs)] += roots[:, None]
+        R *= np.sqrt(self.sigma / (1.0 + self.sigma * self.problem.l2))
+        G = self.columns.gates[step.active]
+        if np.any(step.offset_slopes > 0):
+            G = np.concatenate([G, np.ones((1, len(residual)))])
+            R = np.concatenate([R, np.diag(np.sqrt(self.sigma * step.offset_slopes))[None]])
+        m = len(G)
+        system = np.zeros((m, outputs, m, outputs))
+        if V.ndim == 2 and np.array_equal(V, np.broadcast_to(V[:, :1], V.shape)):  # one product serves all outputs
+            rows = R.reshape(m * outputs, outputs)
+            system = (rows @ rows.T).reshape(system.shape) * ((G * V[:, 0]) @ G.T)[:, None, :, None]
+        else:
+            for a in range(outputs):
+                for b in [a] if V.ndim == 2 else range(outputs):
+                    products = (G * (V[:, a] if V.ndim == 2 else V[:, a, b])) @ G.T
+                    system += (R[:, :, a, None, None] * products[:, None, :, None]) * R[None, None, :, :, b]
+
+        def weighed(v: np.ndarray) -> np.ndarray:
+            return np.asarray(V * v if V.ndim == 2 else np.einsum("nab,nb->na", V, v))
+
+        VG = weighed(residual)
+        if not m:
+            return -VG
+        right = np.einsum("mra,ma->mr", R, G @ VG).ravel()
+        solution = solved_with_identity(system.reshape(m * outputs, m * outputs), right).reshape(m, outputs)
+        return np.asarray(weighed(G.T @ np.einsum("mra,mr->ma", R, solution)) - VG)
 
     def _ranks(self, step: Step) -> np.ndarray:
         """The dimension that the support leaves to each active column."""
