@@ -326,11 +326,12 @@ def _pressing(at: str) -> Callable[[str], Callable[[object], bool]]:
 def test_ctrl_c_keeps_what_was_solved(at: str, statuses: list[str]) -> None:
     spec = SPEC + "solver admm { tolerance = 1e-9 }\n"
     options: dict[str, Any] = {"set": {"beta": "geomspace(0.05, 2, 4)"}, "test": "data.csv"}
+    before = signal.getsignal(signal.SIGINT)
     result = reludsl.path(spec, "data.csv", monitor_for=_pressing(at), **options)
     assert [row.status for row in result.rows] == statuses and result.status == "interrupted"
     assert "interrupted" in str(result)
     assert result.best is (result.rows[-1] if len(statuses) > 1 else None), "an interrupted network is never the best"
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_ctrl_c_in_a_fold_ends_the_path_too() -> None:
