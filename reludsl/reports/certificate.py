@@ -15,7 +15,7 @@ PROVED = 1e-3
 
 _PROOFS = {
     "duality": "duality: a dual point, scaled until no column of the program brings more than it costs",
-    "enumeration": "enumeration: all activation patterns that the samples allow take part",
+    "enumeration": "enumeration: all activation patterns that the samples allow are counted",
     "relaxation": "relaxation: a semidefinite program that holds every network, and its dual",
     "branch_and_bound": "branch and bound: every direction of a neuron lies in a cone whose bound was proved",
 }
