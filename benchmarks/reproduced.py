@@ -105,11 +105,13 @@ def _optima(every: list[Found]) -> Iterable[Row]:
     for one in every:
         row = one.row() | {"optimum": f"{one.optimum:.9g}", "proved gap": one.gap, "s": one.seconds}
         row["neurons"] = min(int(record["width"]) for record in one.by("exact"))
+        searched = dict.fromkeys(("adaptive: above it", "its gap", "its s"), "–")
         for record in one.by("adaptive"):
-            row["adaptive: above it"] = percent((record["objective"] - one.optimum) / one.optimum)
-            row["its gap"] = _gap(record)
-            row["its s"] = record["seconds"]
-        yield row
+            gap = _gap(record)
+            searched["adaptive: above it"] = percent((record["objective"] - one.optimum) / one.optimum)
+            searched["its gap"] = "–" if gap is None else f"{gap:.1e}"
+            searched["its s"] = f"{record['seconds']:.3g}"
+        yield row | searched
 
 
 def _gap(record: Record) -> float | None:
@@ -151,4 +153,4 @@ def _excess(one: Found, record: Record) -> str:
 
 def percent(share: float) -> str:
     """Three digits for what is large, and never more than four places; what is below them is no difference."""
-    return f"{100 * share:.3g} %" if abs(share) >= 1e-3 else f"{100 * share:.4f} %"
+    return f"{100 * share:.3g} %" if abs(share) >= 1e-3 else f"{round(100 * share, 4) + 0.0:.4f} %"
