@@ -12,6 +12,8 @@ import sys
 import textwrap
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import cache, lru_cache
+from types import ModuleType
 from typing import Any
 
 from reludsl import script_parts
@@ -53,8 +55,8 @@ def emit_script(model: Model, lowered: Lowered, emitted: Emitted, backend: str, 
         _main(model, lowered),
         'if __name__ == "__main__":\n    main()',
     ]
-    text = "\n\n\n".join(dict.fromkeys(body))  # helpers may be needed more than once
-    imports = _imports(functions, emitted, text)
+    parts = list(dict.fromkeys(body))  # helpers may be needed more than once
+    imports, text = _imports(functions, emitted, parts), "\n\n\n".join(parts)
     return f"{_header(lowered, backend, identity)}\n\n{imports}\n\n{text}\n"
 
 
@@ -70,8 +72,7 @@ def _with_what_they_call(functions: Iterable[Any]) -> tuple[Any, ...]:
         if isinstance(function, str):
             continue
         known = vars(inspect.getmodule(function))
-        names = (node.id for node in ast.walk(ast.parse(_source(function))) if isinstance(node, ast.Name))
-        named = (known[name] for name in dict.fromkeys(names) if name in known)
+        named = (known[name] for name in _names_in(_source(function)) if name in known)
         waiting += [
             entry for entry in named if (inspect.isfunction(entry) or inspect.isclass(entry)) and _is_ours(entry)
         ]
@@ -82,6 +83,13 @@ def _is_ours(entry: Any) -> bool:
     return str(entry.__module__).split(".")[0] == __name__.split(".")[0]
 
 
+@lru_cache(1000)
+def _names_in(code: str) -> tuple[str, ...]:
+    """The names that code says, each once, in their order."""
+    return tuple(dict.fromkeys(node.id for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Name)))
+
+
+@lru_cache(1000)
 def _source(function: Any) -> str:
     """The text of a function or class; texts are taken as they are."""
     return (function if isinstance(function, str) else inspect.getsource(function)).strip()
@@ -106,14 +114,22 @@ def _header(lowered: Lowered, backend: str, identity: Mapping[str, Any]) -> str:
     return '#!/usr/bin/env python3\nr"""' + quoted.replace('"""', "'''") + '"""'
 
 
-def _imports(functions: Iterable[Any], emitted: Emitted, text: str) -> str:
+@cache
+def _imports_of(module: ModuleType) -> tuple[ast.stmt, ...]:
+    """The imports at the top level of a module."""
+    return tuple(
+        node for node in ast.parse(inspect.getsource(module)).body if isinstance(node, ast.Import | ast.ImportFrom)
+    )
+
+
+def _imports(functions: Iterable[Any], emitted: Emitted, parts: Iterable[str]) -> str:
     """The imports that the embedded functions' modules have and the script needs, and those of the script itself."""
-    used = {node.id for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)}
+    used = {name for part in parts for name in _names_in(part)}
     wanted: set[tuple[str, str]] = set()
     embedded = (function for function in functions if not isinstance(function, str))
     for module in dict.fromkeys(inspect.getmodule(function) for function in embedded):
         assert module is not None
-        for node in ast.parse(inspect.getsource(module)).body:
+        for node in _imports_of(module):
             wanted |= _imported(node, used)
     for line in (
         "from dataclasses import dataclass",

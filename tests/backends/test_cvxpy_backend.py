@@ -91,7 +91,7 @@ solver cvxpy {solver}
     best = trained(formulation, "").bound
     accurate = trained(formulation, "{ method = scs, tolerance = 1e-7 }")
     few = trained(formulation, "{ method = scs, max_iterations = 25 }")
-    late = trained(formulation, "{ method = scs, tolerance = 1e-14 }", time_limit=0.05)
+    late = trained(formulation, "{ method = scs, tolerance = 1e-14 }", time_limit=1e-6)
     assert (accurate.status, few.status, late.status) == ("solved", "limit", "limit")
     assert "limit of iterations" in few.message and "time limit" in late.message
     for found in (accurate, few, late):

@@ -294,7 +294,7 @@ formulation sampled { patterns = 8 }
 """
 
 
-@pytest.mark.parametrize("backend", ["newton", "admm"])
+@pytest.mark.parametrize("backend", ["newton", pytest.param("admm", marks=pytest.mark.slow)])
 def test_a_path_presolves_once_and_ends_where_single_solves_end(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also over kinds of penalties, where what was left out may differ."""
     calls = []
