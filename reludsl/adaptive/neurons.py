@@ -5,13 +5,16 @@ Plain NumPy: these functions and classes may stand word for word in generated co
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 
-from reludsl.backends.descent.kernel import TrainingProblem, Watch, Weights, lbfgs
+from reludsl.backends.descent.kernel import Loss, TrainingProblem, Watch, Weights, lbfgs, value_and_gradient
 from reludsl.ir.pattern_problem import PatternProblem
+from reludsl.ir.sample_loss import SampleLoss
 from reludsl.lowering.patterns import pattern_keys
 
 
@@ -112,13 +115,57 @@ def value_at(posed: PatternProblem, solved: Solved) -> float:
     return posed.loss_value(F) + posed.penalty_value(solved.columns, solved.offset)
 
 
+@dataclass(frozen=True, eq=False)
+class Envelope:
+    """The envelope of a loss (Moreau 1965): min over G of the loss at G plus ‖G − F‖² / (2 tau).
+
+    It is smooth, and below the loss by at most tau / 2 times the square of its greatest slope.
+    """
+
+    loss: SampleLoss
+    tau: float
+
+    def value(self, F: np.ndarray, Y: np.ndarray) -> np.ndarray:
+        """Its values (n,) at predictions F for targets Y, both (n, c)."""
+        G = self.loss.prox(F, Y, self.tau)
+        return np.asarray(self.loss.value(G, Y) + ((F - G) ** 2).sum(axis=1) / (2.0 * self.tau))
+
+    def gradient(self, F: np.ndarray, Y: np.ndarray) -> np.ndarray:
+        """Its gradients (n, c)."""
+        return np.asarray((F - self.loss.prox(F, Y, self.tau)) / self.tau)
+
+
+def envelope_of(problem: PatternProblem, losses: float) -> Envelope:
+    """The envelope that is below the loss by a tenth of these losses at most, where its slopes are at most 1."""
+    factors = len(problem.X) if problem.weights is None else float(problem.weights.sum())
+    return Envelope(problem.loss, 0.2 * max(losses / factors, 1e-300))
+
+
+def first_dual(problem: PatternProblem, F: np.ndarray) -> np.ndarray:
+    """A dual point (n, c) from predictions (n, c): minus the gradient of the loss, at kinks that of its envelope."""
+    if problem.loss.smooth:
+        gradient = problem.loss_gradient(F)
+    else:
+        gradient = envelope_of(problem, problem.loss_value(F)).gradient(F, problem.Y)
+        gradient = gradient if problem.weights is None else gradient * problem.weights[:, None]
+    return np.where(np.isfinite(gradient), -gradient, 0.0)
+
+
 def descended(
-    problem: PatternProblem, slope: float, neurons: Neurons, offset: np.ndarray, watch: Watch
+    problem: PatternProblem,
+    slope: float,
+    neurons: Neurons,
+    offset: np.ndarray,
+    iterations: int,
+    time_limit: float,
+    see: Callable[[float], bool],
 ) -> tuple[Neurons, np.ndarray, float]:
     """Where the network of these neurons gets by descent on the training problem, and the objective there.
 
     A column u stands for hidden weights u / √‖u‖ and the output weight ±√‖u‖, under weight decay; neurons move from
-    pattern to pattern, and those that vanish are left out. The objective is inf where no iterate was finite.
+    pattern to pattern, and those that vanish are left out. The objective is inf where no iterate was finite. Where the
+    loss has kinks, descent would stall there: it goes down three envelopes, each as far below the loss as a tenth of
+    the losses where it begins. `see` is told an objective that was reached, inf on envelopes, and ends it by True.
     """
     outputs, group = problem.Y.shape[1], problem.group
     roots = np.sqrt(np.maximum(np.linalg.norm(neurons.u, axis=1), 1e-300))
@@ -144,17 +191,27 @@ def descended(
         output_bias=problem.offset,
         price=price,
     )
-    start = Weights((neurons.u / roots[:, None]).T, np.zeros(neurons.count), alpha, offset)
-    watch.begin()
+    weights = Weights((neurons.u / roots[:, None]).T, np.zeros(neurons.count), alpha, offset)
+    begun, smooth = time.perf_counter(), problem.loss.smooth
     with np.errstate(over="ignore", invalid="ignore"):
-        lbfgs(training, start, watch, np.random.default_rng(0))
-    best = watch.best
-    if best is None:
-        return neurons, offset, float("inf")
-    weights = best.alpha[own]
-    u = best.U.T * np.abs(weights)[:, None]
+        for _ in range(1 if smooth else 3):
+            left = time_limit - (time.perf_counter() - begun)
+            watch = Watch(1e-6, iterations, left, lambda state: see(state.objective if smooth else np.inf))
+            watch.begin()
+            loss: Loss = problem.loss
+            if not smooth:
+                loss = envelope_of(problem, value_and_gradient(training, weights)[0] - price(weights)[0])
+            lbfgs(replace(training, loss=loss), weights, watch, np.random.default_rng(0))
+            if watch.best is None:
+                return neurons, offset, float("inf")
+            weights = watch.best
+            if watch.stopped:
+                break
+        value = value_and_gradient(training, weights)[0]
+    alpha = weights.alpha[own]
+    u = weights.U.T * np.abs(alpha)[:, None]
     lengths = np.linalg.norm(u, axis=1)
     kept = np.flatnonzero(lengths > 1e-6 * lengths.max(initial=0.0))
-    places = neurons.places % outputs + outputs * (weights < 0)
+    places = neurons.places % outputs + outputs * (alpha < 0)
     moved = Neurons(u[kept], problem.X @ u[kept].T >= 0, places[kept])
-    return canonical(problem.X, slope, moved), best.c0, watch.objectives[-1]
+    return canonical(problem.X, slope, moved), weights.c0, value if np.isfinite(value) else float("inf")

@@ -134,7 +134,7 @@ class NewtonSolve:
             start = NewtonIterate(x, c, -gradient, s)
             self.sigma = self.unit
         else:
-            self.sigma = 10.0 * self.unit
+            self.sigma = 30.0 * self.unit
         self.tau = 10.0 if problem.loss.steep else 100.0
         blocks = np.arange(problem.columns)
         self.supports = self._no_supports(problem.columns) if start.supports is None else start.supports.of(blocks)
@@ -286,8 +286,9 @@ class NewtonSolve:
                 continue
             candidate = loss.dual(z, step.fit, step.target)
             x, c, s = values, step.offset, step.fit
-            best = max(best, self._value_on(columns, candidate))
-            self.dual_candidate = candidate
+            value = self._value_on(columns, candidate)
+            if value >= best:
+                best, self.dual_candidate = value, candidate
             gap = (objective - best) / max(abs(objective), 1e-300)
             if gap <= goal or self._exhausted():
                 break

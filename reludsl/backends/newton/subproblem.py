@@ -196,6 +196,7 @@ class Subproblem:
         self.columns, self.problem, self.projector, self.supports = columns, columns.problem, projector, supports
         self.x, self.c, self.sigma, self.loss = x, c, sigma, loss
         losses = self.problem.loss_value(np.zeros_like(self.problem.Y))  # of their size are the terms that make up ψ
+        self.length = 1.0  # of the last step, as a share of its direction
         self.rounding = 1e-13 * (losses if np.isfinite(losses) else 1.0)
 
     def at(self, z: np.ndarray) -> Step:
@@ -241,13 +242,17 @@ class Subproblem:
         return values
 
     def search(self, z: np.ndarray, step: Step, direction: np.ndarray) -> tuple[np.ndarray, Step] | None:
-        """The next z on the way, with halved lengths (Armijo), and its step; None where no length helps."""
+        """The next z on the way, with halved lengths (Armijo), and its step; None where no length helps.
+
+        The first length is at most four times the last one: where the pieces of ψ are small, many in a row are short.
+        """
         slope = float(np.vdot(step.residual, direction))
-        length = self.loss.room(z, direction)
+        length = min(self.loss.room(z, direction), 4.0 * self.length)
         for _ in range(30):
             trial = z + length * direction
             reached = self.at(trial)
             if reached.psi <= step.psi + 1e-4 * length * slope + self.rounding + 1e-13 * abs(step.psi):
+                self.length = length
                 return trial, reached
             length *= 0.5
         return None
@@ -319,6 +324,8 @@ class Subproblem:
             places = np.flatnonzero(self.columns.outputs[step.active] == a)
             parts.append(np.concatenate([self._rows(step, places, ranks[places]), *self._offset_row(step, a)]))
         ends = np.cumsum([0, *(len(part) for part in parts)])
+        if ends[-1] > residual.size:
+            return self._joint_by_samples(parts, V, residual)
         system, right = np.zeros((ends[-1], ends[-1])), np.empty(ends[-1])
         for a in range(outputs):
             right[ends[a] : ends[a + 1]] = parts[a] @ VG[:, a]
@@ -330,6 +337,25 @@ class Subproblem:
         solution = solved_with_identity(system, right) if len(right) else right
         back = np.column_stack([solution[ends[a] : ends[a + 1]] @ parts[a] for a in range(outputs)])
         return np.asarray(np.einsum("nab,nb->na", V, back) - VG)
+
+    def _joint_by_samples(self, parts: list[np.ndarray], V: np.ndarray, residual: np.ndarray) -> np.ndarray:
+        """The same with V = R Rᵀ, which may be singular: −R (I + Rᵀ Bᵀ B R)^{-1} Rᵀ times the residual."""
+        n, outputs = residual.shape
+        values, vectors = np.linalg.eigh(V)
+        R = vectors * np.sqrt(np.maximum(values, 0.0))[:, None, :]
+        system = np.zeros((outputs, n, outputs, n))
+        for e, part in enumerate(parts):
+            products = part.T @ part
+            for a in range(outputs):
+                left = R[:, e, a, None] * products
+                for b in range(a + 1):
+                    system[a, :, b] += left * R[:, e, b]
+        for a in range(outputs):
+            for b in range(a):
+                system[b, :, a] = system[a, :, b].T
+        right = np.einsum("nea,ne->an", R, residual).ravel()
+        solution = solved_with_identity(system.reshape(n * outputs, n * outputs), right).reshape(outputs, n)
+        return np.asarray(-np.einsum("nea,an->ne", R, solution))
 
     def _shared(self, step: Step, V: np.ndarray, residual: np.ndarray) -> np.ndarray:
         """The direction where a column has an entry for each output: B is γ_j ⊗ R_j, R_j (c, c) the root of σ J_x.
