@@ -110,7 +110,7 @@ def grow(
 
     `start` is a point of `problem` to begin at. With `initial` neurons, descent from there comes first, and its
     patterns take the place of the problem's. `propose`
-    are directions (d, k) of neurons that are known to help: their patterns are there from the beginning. `monitor` sees
+    are directions (d, k) of neurons that are known to help: their patterns stay from beginning to end. `monitor` sees
     every moment and ends the growth by returning True. The last point is the best.
     """
     return Growth(problem, slope, solve, search, time_limit, monitor).run(start, initial, propose)
@@ -137,6 +137,7 @@ class Growth:
         self.held = Held(problem, slope)
         (n, d), outputs = problem.X.shape, problem.Y.shape[1]
         self.neurons = Neurons(np.zeros((0, d)), np.zeros((n, 0), dtype=bool), np.zeros(0, dtype=int))
+        self.proposed: np.ndarray = np.zeros((n, 0), dtype=bool)
         self.offset: np.ndarray = np.zeros(outputs)
         self.dual: np.ndarray | None = None
         self.rounds: list[Round] = []
@@ -172,6 +173,7 @@ class Growth:
             self.held = Held(problem, self.slope)
             self.held.add(self.neurons.masks)
             self.held.add(found.masks)
+            self.held.add(self.proposed)
             if not self.held.masks:
                 assert posed.masks is not None
                 self.held.add(posed.masks[:, :1])
@@ -193,7 +195,8 @@ class Growth:
         assert masks is not None
         self.held.add(masks)
         if propose is not None:
-            self.held.add(patterns_of(problem.X, propose, self.slope)[0])
+            self.proposed = patterns_of(problem.X, propose, self.slope)[0]
+            self.held.add(self.proposed)
 
     def _left(self) -> float:
         """The seconds that are left."""

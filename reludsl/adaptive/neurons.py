@@ -8,14 +8,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from reludsl.backends.descent.kernel import Loss, TrainingProblem, Watch, Weights, lbfgs, value_and_gradient
 from reludsl.ir.pattern_problem import PatternProblem
-from reludsl.ir.sample_loss import SampleLoss
 from reludsl.lowering.patterns import pattern_keys
+
+if TYPE_CHECKING:
+    from reludsl.ir.sample_loss import SampleLoss
 
 
 @dataclass(frozen=True, eq=False)

@@ -145,8 +145,9 @@ def _search(formulation: Adaptive) -> str:
         f"The first patterns are {begins}. Each round solves the program over the patterns held, drops those that take "
         "no part, searches for neurons that bring more than they cost, and lets the network descend with them. The "
         f"search ends where what it still finds would leave a gap of at most {formulation.tolerance:g}, or a round "
-        f"gains less than a tenth of that, with ever more starts{limit}. It is local, so that it proves nothing of "
-        "patterns that it did not find: the bound is on the program over the patterns held at the end."
+        f"gains less than three tenths of that, also after four times as many starts{limit}. It is local, so that it "
+        "proves nothing of patterns that it did not find: the bound is on the program over the patterns held at the "
+        "end."
     )
 
 

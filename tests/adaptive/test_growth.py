@@ -10,15 +10,26 @@ import numpy as np
 import pytest
 
 import reludsl
-from reludsl.adaptive.growth import Grown, Round, Search, by_newton, first_neurons, grow
-from reludsl.adaptive.neurons import Held, Neurons, Solved, columns_of, neurons_of, value_at
+from reludsl.adaptive.growth import Grown, Growth, Round, Search, by_newton, first_neurons, grow
+from reludsl.adaptive.neurons import (
+    Envelope,
+    Held,
+    Neurons,
+    Solved,
+    columns_of,
+    descended,
+    first_dual,
+    neurons_of,
+    value_at,
+)
 from reludsl.backend import Control, Guess
 from reludsl.backends import backends
-from reludsl.ir import Distance
+from reludsl.ir import Distance, Margin
 from reludsl.ir.pattern_problem import PatternProblem, as_columns
-from reludsl.lowering.patterns import enumerate_patterns, pattern_keys, sample_patterns
+from reludsl.lowering.patterns import enumerate_patterns, pattern_keys, patterns_of, sample_patterns
 from reludsl.model.losses.squared import HalfSquare
 from reludsl.options import Settings
+from tests.backends.test_newton import LOSSES
 
 SPEC = """reludsl 1
 data {{
@@ -311,3 +322,85 @@ def test_the_units_of_the_data_do_not_matter(architecture: str, inputs: float, t
     solution = reludsl.solve(scaled, {"X": inputs * X, "y": targets * y})
     assert solution.status == "solved"
     assert solution.objective / targets**2 == pytest.approx(plain.objective, rel=2e-4)
+
+
+KINKED = {"absolute": 1.0, "quantile": 0.7, "hinge": 1.0}
+"""Losses with kinks, and the greatest of their slopes."""
+
+
+@pytest.mark.parametrize("tau", [1e-3, 0.3, 5.0])
+@pytest.mark.parametrize("loss", KINKED)
+def test_an_envelope_is_smooth_and_hardly_below_its_loss(loss: str, tau: float) -> None:
+    generator = np.random.default_rng(0)
+    F, Y = 3.0 * generator.standard_normal((200, 2)), generator.choice([-1.0, 1.0], (200, 2))
+    envelope, change, length = Envelope(LOSSES[loss], tau), generator.standard_normal((200, 2)), 1e-6
+    missing = LOSSES[loss].value(F, Y) - envelope.value(F, Y)
+    assert np.all(missing >= -1e-12)
+    assert np.all(missing <= 2 * tau / 2 * KINKED[loss] ** 2 + 1e-12)  # two outputs
+    difference = (envelope.value(F + length * change, Y) - envelope.value(F - length * change, Y)) / (2 * length)
+    assert difference == pytest.approx(np.sum(envelope.gradient(F, Y) * change, axis=1), abs=1e-3)
+
+
+@pytest.mark.parametrize("weights", [None, np.linspace(0.0, 2.0, 40)], ids=["plain", "weights"])
+@pytest.mark.parametrize("loss", ["squared", *KINKED])
+def test_the_first_dual_point_proves_something(loss: str, weights: np.ndarray | None) -> None:
+    """It lies in the domain of the conjugate, where weights count samples, so that its bound is a number."""
+    posed = replace(problem(), loss=LOSSES[loss], weights=weights)
+    posed = replace(posed, Y=np.sign(posed.Y)) if isinstance(LOSSES[loss], Margin) else posed
+    dual = first_dual(posed, 0.1 * posed.Y)
+    inside = posed.admissible(dual)
+    assert inside == pytest.approx(dual, abs=1e-9)
+    assert np.isfinite(posed.dual_value(inside, np.full(1, 1.001 * posed.group)))
+
+
+@pytest.mark.parametrize("loss", KINKED)
+def test_descent_gets_past_kinks(loss: str) -> None:
+    """Further than on the loss itself, at the first of whose kinks it stalls; the objective told is the loss's own."""
+    posed = replace(problem(beta=0.05), loss=LOSSES[loss])
+    posed = replace(posed, Y=np.sign(posed.Y)) if isinstance(LOSSES[loss], Margin) else posed
+    start, offset = first_neurons(posed, np.random.default_rng(0).standard_normal((4, 20))), np.zeros(1)
+    told: list[float] = []
+    found, offset, value = descended(
+        posed, 0.0, start, offset, 200, np.inf, lambda objective: bool(told.append(objective))
+    )
+    assert set(told) == {np.inf}
+    F = np.maximum(posed.X @ found.u.T, 0.0) @ np.where(found.places == 0, 1.0, -1.0)[:, None]
+    lengths = np.linalg.norm(found.u, axis=1)
+    # Which can only be lower: hidden and output weights of one neuron need not be balanced before.
+    assert 0.99 * value <= posed.loss_value(F) + posed.group * lengths.sum() <= value * (1 + 1e-9)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(posed.loss), "smooth", True)
+        assert value < 0.95 * descended(posed, 0.0, start, np.zeros(1), 600, np.inf, lambda objective: False)[2]
+
+
+def test_what_is_proposed_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the search does not find it again."""
+    posed = problem(patterns=2)
+    proposed = np.random.default_rng(5).standard_normal((4, 3))
+    monkeypatch.setattr(Growth, "_priced", blind)
+    held = set(pattern_keys(posed.X, patterns_of(posed.X, proposed)[0], 0.0))
+    grown = grow(posed, 0.0, by_newton, Search(), propose=proposed)
+    assert grown.posed.masks is not None
+    assert held <= set(pattern_keys(posed.X, grown.posed.masks, 0.0))
+
+
+def blind(growth: Growth, starts: int) -> Neurons:
+    """A search that finds nothing."""
+    growth.dearest = 1.0
+    return growth.neurons.of(np.zeros(0, dtype=int))
+
+
+def test_most_of_what_helps_is_near_a_neuron() -> None:
+    """What starts around neurons find is at least as dear as they are, and patterns that are not held are among it."""
+    posed = problem(n=60, patterns=20)
+    growth = Growth(posed, 0.0, by_newton, Search(starts=50), np.inf, lambda state: state.number >= 1)
+    growth.run(None, None, None)
+    mine = np.flatnonzero(growth.neurons.places == 0)
+    z = posed.admissible(growth.dual)[:, 0]
+    found = growth._nearby(z, mine)
+    assert found.values.shape == mine.shape
+    assert np.linalg.norm(found.directions, axis=1) == pytest.approx(np.ones(len(mine)))
+    assert np.maximum(posed.X @ found.directions.T, 0.0).T @ z == pytest.approx(found.values, rel=1e-9)
+    held = set(pattern_keys(posed.X, growth.neurons.masks, 0.0))
+    assert any(key not in held for key in pattern_keys(posed.X, found.masks, 0.0))
+    assert growth._nearby(z, mine[:0]).masks.shape == (60, 0)

@@ -114,6 +114,29 @@ def test_all_ways_to_a_direction_lead_the_same(gated: bool, offset: bool) -> Non
         assert found == pytest.approx((B * np.sqrt(V)).T @ (B * np.sqrt(V)), rel=1e-9, abs=1e-9)
 
 
+def test_both_ways_to_a_direction_of_all_classes_lead_the_same() -> None:
+    """In the coordinates of the columns, and in those of the samples, where there are fewer of them."""
+    problem = teacher(40, 6, 40, LOSSES["cross-entropy"], group=1e-4)
+    around, z = subproblem(problem)
+    around.sigma = 20.0
+    step = around.at(z)
+    V = around.loss.weights(z, step.target, step.residual)
+    rows = [
+        around._rows(step, places, around._ranks(step)[places])
+        for places in (np.flatnonzero(around.columns.outputs[step.active] == a) for a in range(3))
+    ]
+    assert sum(map(len, rows)) > step.residual.size  # so that the samples' way is the one taken
+    B = np.zeros((sum(map(len, rows)), *step.residual.shape))
+    ends = np.cumsum([0, *map(len, rows)])
+    for a, part in enumerate(rows):
+        B[ends[a] : ends[a + 1], :, a] = part
+    BV = np.einsum("rna,nab->rnb", B, V)
+    VG = np.einsum("nab,nb->na", V, step.residual)
+    inner = np.linalg.solve(np.eye(len(B)) + np.einsum("rnb,snb->rs", BV, B), np.einsum("rna,na->r", B, VG))
+    expected = np.einsum("r,rnb->nb", inner, BV) - VG
+    assert around.direction(z, step) == pytest.approx(expected, rel=1e-6, abs=1e-9 * np.abs(expected).max())
+
+
 def test_simplicial_cones_end_at_the_optimum_of_the_others() -> None:
     """As many samples as inputs: projections by pivoting and systems in the samples, against the active set."""
     for loss in (LOSSES["squared"], LOSSES["hinge"]):
