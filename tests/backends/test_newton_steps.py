@@ -156,15 +156,29 @@ def test_wide_samples_take_conjugate_gradients_to_the_optimum() -> None:
     class Counted(Subproblem):
         expected_products = 0
 
-        def _iterated(self, *arguments: Any) -> np.ndarray:
+        def _iterated(self, *arguments: Any) -> np.ndarray | None:
             calls.append(1)
-            return super()._iterated(*arguments)
+            return super()._iterated(*arguments[:6])  # with as many products as it may take
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("reludsl.backends.newton.kernel.Subproblem", Counted)
         iterated = solve_by_newton(problem)
     assert iterated.status == "solved" and calls
     assert iterated.history[-1].gap <= 1e-6
+
+
+def test_where_conjugate_gradients_fail_a_system_is_factored(monkeypatch: pytest.MonkeyPatch) -> None:
+    around, z = subproblem(teacher(30, 6, 40, LOSSES["squared"], group=1e-4))
+    around.sigma = 20.0
+    step, places = around.at(z), np.arange(len(around.at(z).active))
+    assert around._ranks(step).sum() > 30  # so that there is a choice
+    V, residual = np.ones(30), step.residual[:, 0]
+    expected = around._separate(step, places, 0, V, residual, 1e-9)
+    assert around._iterated(step, places, 0, V, residual, 1e-9, 1) is None
+    around.iterates, around.expected_products = True, 0
+    monkeypatch.setattr(Subproblem, "_iterated", lambda *arguments: None)
+    assert around._separate(step, places, 0, V, residual, 1e-9) == pytest.approx(expected, rel=1e-7, abs=1e-12)
+    assert not around.iterates
 
 
 class WithoutNearness(NewtonSolve):

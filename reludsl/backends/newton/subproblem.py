@@ -181,7 +181,7 @@ class Subproblem:
     `supports` are a start for the projections and hold, after every evaluation, the supports at that z.
     """
 
-    expected_products = 100  # of conjugate gradients, when it is decided whether to factor a system
+    expected_products, most_products = 100, 500  # of conjugate gradients, when it is decided whether to factor a system
 
     def __init__(
         self,
@@ -196,6 +196,7 @@ class Subproblem:
         self.columns, self.problem, self.projector, self.supports = columns, columns.problem, projector, supports
         self.x, self.c, self.sigma, self.loss = x, c, sigma, loss
         losses = self.problem.loss_value(np.zeros_like(self.problem.Y))  # of their size are the terms that make up ψ
+        self.iterates = True  # as long as conjugate gradients have not failed
         self.length = 1.0  # of the last step, as a share of its direction
         self.rounding = 1e-13 * (losses if np.isfinite(losses) else 1.0)
 
@@ -293,14 +294,16 @@ class Subproblem:
             return np.asarray(root * (solution @ B - right))
         d = self.x.shape[1]
         if self.projector is None:  # products pass over all gates, so that they cost more than their arithmetic
-            work, direct = self.expected_products * len(places) * n * (4 * d + 20), n * n * (2 * len(places) + n // 3)
+            product, direct = len(places) * n * (4 * d + 20), n * n * (2 * len(places) + n // 3)
         else:
-            work, direct = (
-                self.expected_products * len(places) * 2 * (n + self.supports.rows.shape[1]) * d,
-                rows * n * n,
-            )
-        if not simplicial and V.max() <= 10.0 * V.min() and work < direct:
-            return self._iterated(step, places, output, V, residual, accuracy)
+            product, direct = len(places) * 2 * (n + self.supports.rows.shape[1]) * d, rows * n * n
+        if self.iterates and not simplicial and V.max() <= 10.0 * V.min() and self.expected_products * product < direct:
+            # As many products as cost what factoring does: then it is factored, here and from now on.
+            most = min(direct // product, self.most_products)
+            found = self._iterated(step, places, output, V, residual, accuracy, most)
+            if found is not None:
+                return found
+            self.iterates = False
         offset_rows = [row[0] * root for row in self._offset_row(step, output)]
         if self.projector is None:
             system = self._gram(step, places, root)
@@ -470,9 +473,19 @@ class Subproblem:
         return np.asarray(scale * system)
 
     def _iterated(
-        self, step: Step, places: np.ndarray, output: int, V: np.ndarray, residual: np.ndarray, accuracy: float
-    ) -> np.ndarray:
-        """The direction by conjugate gradients with a diagonal preconditioner: few products where V varies little."""
+        self,
+        step: Step,
+        places: np.ndarray,
+        output: int,
+        V: np.ndarray,
+        residual: np.ndarray,
+        accuracy: float,
+        most: int = 500,
+    ) -> np.ndarray | None:
+        """The direction by conjugate gradients with a diagonal preconditioner: few products where V varies little.
+
+        None where so many products do not reach the accuracy, unless they are the most that there may be.
+        """
         problem, X = self.problem, self.problem.X
         gates, shares = self.columns.gates[step.active[places]], self._shares(step)[places]
         directions = step.projections[places] / step.lengths[places, None]
@@ -502,7 +515,7 @@ class Subproblem:
         goal = max(1e-8, min(1e-2, 0.1 * accuracy)) * float(np.linalg.norm(right))
         conjugate = remaining / diagonal
         height = float(remaining @ conjugate)
-        for _ in range(500):
+        for _ in range(most):
             image = applied(conjugate)
             length = height / float(conjugate @ image)
             solution += length * conjugate
@@ -512,4 +525,7 @@ class Subproblem:
             preconditioned = remaining / diagonal
             height, before = float(remaining @ preconditioned), height
             conjugate = preconditioned + height / before * conjugate
+        else:
+            if most < self.most_products:
+                return None
         return np.asarray(-root * solution)
