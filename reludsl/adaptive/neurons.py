@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from reludsl.backends.descent.kernel import Loss, TrainingProblem, Watch, Weights, lbfgs, value_and_gradient
+from reludsl.backends.descent.kernel import Loss, State, TrainingProblem, Watch, Weights, lbfgs, value_and_gradient
 from reludsl.ir.pattern_problem import PatternProblem
 from reludsl.lowering.patterns import pattern_keys
 
@@ -140,7 +140,8 @@ class Envelope:
 def envelope_of(problem: PatternProblem, losses: float) -> Envelope:
     """The envelope that is below the loss by a tenth of these losses at most, where its slopes are at most 1."""
     factors = len(problem.X) if problem.weights is None else float(problem.weights.sum())
-    return Envelope(problem.loss, 0.2 * max(losses / factors, 1e-300))
+    mean = losses / max(factors, 1e-300)
+    return Envelope(problem.loss, 0.2 * max(mean, 1e-300) if np.isfinite(mean) else 1.0)
 
 
 def first_dual(problem: PatternProblem, F: np.ndarray) -> np.ndarray:
@@ -167,7 +168,8 @@ def descended(
     A column u stands for hidden weights u / √‖u‖ and the output weight ±√‖u‖, under weight decay; neurons move from
     pattern to pattern, and those that vanish are left out. The objective is inf where no iterate was finite. Where the
     loss has kinks, descent would stall there: it goes down three envelopes, each as far below the loss as a tenth of
-    the losses where it begins. `see` is told an objective that was reached, inf on envelopes, and ends it by True.
+    the losses where it begins. `see` is told an objective that was reached, on an envelope that where it began, and
+    ends the descent by returning True.
     """
     outputs, group = problem.Y.shape[1], problem.group
     roots = np.sqrt(np.maximum(np.linalg.norm(neurons.u, axis=1), 1e-300))
@@ -197,12 +199,14 @@ def descended(
     begun, smooth = time.perf_counter(), problem.loss.smooth
     with np.errstate(over="ignore", invalid="ignore"):
         for _ in range(1 if smooth else 3):
-            left = time_limit - (time.perf_counter() - begun)
-            watch = Watch(1e-6, iterations, left, lambda state: see(state.objective if smooth else np.inf))
+            left, reached = time_limit - (time.perf_counter() - begun), value_and_gradient(training, weights)[0]
+            loss: Loss = problem.loss if smooth else envelope_of(problem, reached - price(weights)[0])
+
+            def told(state: State, reached: float = reached) -> bool:
+                return see(state.objective if smooth else reached)
+
+            watch = Watch(1e-6, iterations, left, told)
             watch.begin()
-            loss: Loss = problem.loss
-            if not smooth:
-                loss = envelope_of(problem, value_and_gradient(training, weights)[0] - price(weights)[0])
             lbfgs(replace(training, loss=loss), weights, watch, np.random.default_rng(0))
             if watch.best is None:
                 return neurons, offset, float("inf")

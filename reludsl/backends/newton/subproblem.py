@@ -294,12 +294,12 @@ class Subproblem:
             return np.asarray(root * (solution @ B - right))
         d = self.x.shape[1]
         if self.projector is None:  # products pass over all gates, so that they cost more than their arithmetic
-            product, direct = len(places) * n * (4 * d + 20), n * n * (2 * len(places) + n // 3)
+            each, direct = len(places) * n * (4 * d + 20), n * n * (2 * len(places) + n // 3)
         else:
-            product, direct = len(places) * 2 * (n + self.supports.rows.shape[1]) * d, rows * n * n
-        if self.iterates and not simplicial and V.max() <= 10.0 * V.min() and self.expected_products * product < direct:
+            each, direct = len(places) * 2 * (n + self.supports.rows.shape[1]) * d, rows * n * n
+        if self.iterates and not simplicial and V.max() <= 10.0 * V.min() and self.expected_products * each < direct:
             # As many products as cost what factoring does: then it is factored, here and from now on.
-            most = min(direct // product, self.most_products)
+            most = min(direct // each, self.most_products)
             found = self._iterated(step, places, output, V, residual, accuracy, most)
             if found is not None:
                 return found
