@@ -239,11 +239,11 @@ class Network:
         It gives outputs (n, c) as `decision_function` gives them. Raises ImportError without PyTorch, and
         NotImplementedError for gated, threshold and polynomial neurons, which no layer of PyTorch has.
         """
-        import torch
-
         encoding, activation = self.encoding, self.activation
         if activation.gated or activation.stepwise or activation.polynomial:
             raise NotImplementedError(f"PyTorch has no layer for the activation `{activation.name}`")
+        import torch
+
         output_weights = self.output_weights.reshape(self.width, np.size(self.output_bias))
         outputs = output_weights.shape[1]
         hidden = torch.nn.Linear(len(encoding.offset), self.width, dtype=torch.float64)

@@ -10,7 +10,7 @@ from reludsl.codes import CODES
 from reludsl.diagnostics import Diagnostic, suggestion
 from reludsl.mistakes import Mistakes
 from reludsl.model.registry import Kind, Section
-from reludsl.model.values import shown_default
+from reludsl.model.wording import shown_default
 from reludsl.options import Choice, ChoiceType, Option, UnionType
 
 

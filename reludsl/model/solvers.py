@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from reludsl.model.model import Solver
 from reludsl.model.registry import Kind
-from reludsl.model.values import Decision, shown_default
+from reludsl.model.values import Decision
+from reludsl.model.wording import shown_default
 from reludsl.options import Option, Settings
 from reludsl.source import Span
 

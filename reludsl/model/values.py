@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from reludsl.diagnostics import Diagnostic, Label, listed, suggestion
 from reludsl.grammar import tree
+from reludsl.model.wording import described, out_of_range, remedy, shown_default
 from reludsl.options import (
     Choice,
     ChoiceType,
@@ -225,10 +226,10 @@ class Reader:
     def _mismatch(self, expected: OptionType, value: tree.Value, what: str) -> Any:
         self.report(
             "C208",
-            f"{what} cannot be {_described(value)}",
+            f"{what} cannot be {described(value)}",
             value.span,
             f"expected {expected}",
-            help=_remedy(expected, value),
+            help=remedy(expected, value),
         )
         return INVALID
 
@@ -239,8 +240,8 @@ class Reader:
         if number is INVALID:
             return INVALID
         if not type_.admits(number):
-            wrong, remedy = _out_of_range(type_, number)
-            self.report("C209", f"{what} is {number:g}, {wrong}", value.span, f"expected {type_}", help=remedy)
+            wrong, help_text = out_of_range(type_, number)
+            self.report("C209", f"{what} is {number:g}, {wrong}", value.span, f"expected {type_}", help=help_text)
             return INVALID
         return int(number) if type_.integer else number
 
@@ -307,7 +308,7 @@ class Reader:
                 return self._finite(_OPERATORS[operator](first, second), value.span)
         self.report(
             "C208",
-            f"{_described(value)} is not a number",
+            f"{described(value)} is not a number",
             value.span,
             "expected a number",
             help="write a number, or arithmetic over hyperparameters with `+`, `-`, `*` and `/`",
@@ -353,11 +354,11 @@ class Reader:
 
     def _unknown_override(self, name: str, value: tree.Value, known: list[str]) -> None:
         if guess := suggestion(name, known):
-            remedy = f"did you mean `{guess}`?"
+            help_text = f"did you mean `{guess}`?"
         elif known:
-            remedy = f"the spec defines {listed(known, 'and')}"
+            help_text = f"the spec defines {listed(known, 'and')}"
         else:
-            remedy = f"define it in the spec: `hyperparameters {{ {name} = ... }}`"
+            help_text = f"define it in the spec: `hyperparameters {{ {name} = ... }}`"
         source = value.span.source
         start = source.text.rfind(f"\n{name}") + 1
         self.report(
@@ -365,7 +366,7 @@ class Reader:
             f"there is no hyperparameter `{name}` to replace",
             Span(source, start, start + len(name)),
             "not defined by the spec",
-            help=remedy,
+            help=help_text,
         )
 
     def _define(self, name: str, pending: Mapping[str, tree.Value]) -> None:
@@ -427,76 +428,3 @@ def names_in(value: tree.Value) -> list[tree.Name]:
             values = [part.value if isinstance(part, tree.Setting) else part for part in arguments]
             return [name for part in values for name in names_in(part)]
     return []
-
-
-def shown_default(option: Option) -> str:
-    """An option's default as a reader understands it."""
-    return option.absent if option.default is None else shown(option.default)
-
-
-def shown(value: Any) -> str:
-    """A resolved value as the spec would write it."""
-    match value:
-        case str():
-            return value
-        case Selected(name, settings):
-            return f"{name}({', '.join(f'{key} = {shown(entry)}' for key, entry in settings.items())})"
-        case tuple():
-            return f"[{', '.join(shown(entry) for entry in value)}]"
-        case float():
-            return f"{value:g}"
-    return str(value)
-
-
-def _described(value: tree.Value) -> str:
-    match value:
-        case tree.Text(text):
-            return f'the text "{text}"'
-        case tree.List():
-            return "a list"
-        case tree.Number(text):
-            return f"the number {text}"
-        case tree.Name(text):
-            return f"the word `{text}`"
-        case tree.Call(function):
-            return f"the call `{function.text}(...)`"
-    return "arithmetic"
-
-
-def _out_of_range(type_: NumberType, number: float) -> tuple[str, str]:
-    """What is wrong with a number that a type does not admit, and the remedy."""
-    if type_.minimum is not None and type_.minimum == type_.maximum:
-        return f"and nothing but {type_.minimum:g} is possible yet", f"write {type_}"
-    if type_.minimum is not None and (number < type_.minimum or (number == type_.minimum and type_.open_minimum)):
-        return "too small", f"choose {type_}"
-    if type_.maximum is not None and (number > type_.maximum or (number == type_.maximum and type_.open_maximum)):
-        return "too large", f"choose {type_}"
-    return "not a whole number", f"round it, as `{round(number)}`"
-
-
-def _remedy(expected: OptionType, value: tree.Value) -> str:
-    """What to write in place of a value of the wrong kind."""
-    written = value.span.text
-    match expected, value:
-        case TextType(), tree.Name() | tree.Number():
-            return f'put it in double quotes: `"{written}"`'
-        case ListType(TextType()), tree.Name():
-            return f'write a list, even of one text: `["{written}"]`'
-        case ListType(), tree.Name() | tree.Number() | tree.Text():
-            return f"write a list, even of one entry: `[{written}]`"
-        case (WordType() | ChoiceType(), tree.Text(word)) if word.isidentifier():
-            return f"take the quotes away: `{word}`"
-        case ExpressionType(), tree.Text(formula):
-            return f"take the quotes away: `{formula}`"
-        case NumberType(), tree.Text(number) if _is_number(number):
-            return f"take the quotes away: `{number.strip()}`"
-        case ChoiceType(names=names), _:
-            return f"write {listed(names)}"
-    return f"write {expected}"
-
-
-def _is_number(text: str) -> bool:
-    try:
-        return math.isfinite(float(text))
-    except ValueError:
-        return False

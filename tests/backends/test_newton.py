@@ -12,7 +12,7 @@ import pytest
 
 from reludsl.backend import Control
 from reludsl.backends.cvxpy import CvxpyBackend
-from reludsl.backends.newton import NewtonBackend, kernel, subproblem
+from reludsl.backends.newton import NewtonBackend, kernel, loss_terms, subproblem
 from reludsl.certificate import dual_bound, feasible_point
 from reludsl.cones import ConeProjector, projection
 from reludsl.ir import (
@@ -208,7 +208,7 @@ def test_a_bound_never_exceeds_the_objective_on_the_way() -> None:
         assert all(state.bound <= best * (1 + 1e-9) for state in result.history)
 
 
-@pytest.mark.parametrize("module", [kernel, subproblem, projection])
+@pytest.mark.parametrize("module", [kernel, loss_terms, subproblem, projection])
 def test_the_kernel_stands_alone(module: Any) -> None:
     """Its functions go into generated code, so they may use NumPy, SciPy and the standard library only."""
     tree = ast.parse(inspect.getsource(module))
@@ -217,6 +217,7 @@ def test_the_kernel_stands_alone(module: Any) -> None:
         "reludsl.ir.pattern_problem",
         "reludsl.cones.projection",
         "reludsl.cones.rows",
+        "reludsl.backends.newton.loss_terms",
         "reludsl.backends.newton.subproblem",
     }
     assert {name for name in modules if name.split(".")[0] == "reludsl"} <= own

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from reludsl.backends.newton.kernel import NewtonResult, NewtonSolve, solve_by_newton
-from reludsl.backends.newton.subproblem import Columns, LegendreLoss, ProximalLoss, Subproblem, solved_with_identity
+from reludsl.backends.newton.loss_terms import LegendreLoss, ProximalLoss
+from reludsl.backends.newton.subproblem import Columns, Subproblem, solved_with_identity
 from reludsl.cones import ConeProjector
 from reludsl.ir import CrossEntropy, Margin, SampleLoss
 from reludsl.ir.pattern_problem import PatternProblem

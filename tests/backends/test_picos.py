@@ -39,7 +39,7 @@ from reludsl.ir import (
 from reludsl.options import Settings
 from tests.ir.ir_programs import cases
 
-picos = pytest.importorskip("picos")
+picos = pytest.importorskip("picos", reason="the extra `picos` is not installed")
 
 CASES = cases()
 BACKEND = backends()["picos"]
@@ -192,7 +192,7 @@ def test_a_limit_of_iterations_is_a_limit() -> None:
 @pytest.mark.parametrize("solver", ["cvxopt", "qics", "ecos"])
 def test_what_has_no_optimum_is_a_failure(solver: str) -> None:
     if solver not in picos.available_solvers():
-        pytest.skip(f"{solver} is not installed")
+        pytest.skip(f"{solver} is not installed: the extra `picos` brings CVXOPT alone")
     v = Variable("v", (n,))
     least = Nonnegative("least", v - Data("a", (n,)))
     programs = {

@@ -316,6 +316,5 @@ def test_torch_gives_the_same_outputs(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["gated", "threshold"])
 def test_torch_has_no_layer_for_gates_and_steps(name: str) -> None:
-    pytest.importorskip("torch", reason="the extra `torch` is not installed")
     with pytest.raises(NotImplementedError, match="PyTorch has no layer"):
         solution_of(name).network.to_torch()

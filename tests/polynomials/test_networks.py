@@ -58,7 +58,6 @@ def test_the_file_keeps_everything(trained: tuple[Polynomials, reludsl.Solution]
 
 
 def test_pytorch_has_no_such_layer(trained: tuple[Polynomials, reludsl.Solution]) -> None:
-    pytest.importorskip("torch")
     with pytest.raises(NotImplementedError, match="polynomial"):
         trained[1].network.to_torch()
 

@@ -26,7 +26,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from reludsl.backends.newton.subproblem import Columns, LegendreLoss, ProximalLoss, Subproblem, target_size
+from reludsl.backends.newton.loss_terms import LegendreLoss, ProximalLoss, target_size
+from reludsl.backends.newton.subproblem import Columns, Subproblem
 from reludsl.cones.projection import ConeProjector, Supports
 from reludsl.ir.pattern_problem import PatternProblem
 
