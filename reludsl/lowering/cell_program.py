@@ -11,14 +11,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from reludsl.diagnostics import Diagnostic, Label
-from reludsl.ir import BlockPenalty, CellForm, Program
+from reludsl.ir import CellForm, Program
 from reludsl.lowering.base import Code, Instance, Meaning, Recovered
 from reludsl.lowering.directions import refuse_too_many
 from reludsl.lowering.pattern_program import augmented
 from reludsl.lowering.scripts import augment_text, split_bias_text
 from reludsl.mistakes import Mistakes
 from reludsl.model.model import Exact, Model
-from reludsl.model.problem import targets, training_problem
+from reludsl.model.problem import block_penalty, stated, training_problem
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,18 +39,12 @@ class CellProgram:
 
     @cached_property
     def form(self) -> CellForm:
-        model, architecture = self.model, self.model.architecture
-        penalties = [part.penalty for part in model.regularizers]
+        model = self.model
         return CellForm(
             model.loss.function,
-            BlockPenalty.of(penalties, architecture.hidden_bias, architecture.output_bias),
+            block_penalty(model),
             model.activation,
-            mean=model.loss.mean,
-            weighted=model.weight is not None,
-            output_bias=architecture.output_bias,
-            y=targets(model),
-            loss_span=model.loss.span,
-            regularizer_span=next((part.span for part in model.regularizers), None),
+            **stated(model),
             formulation_span=model.formulation.span,
         )
 

@@ -17,7 +17,7 @@ from reludsl.lowering.base import Code, Instance, Meaning, Recovered
 from reludsl.lowering.pattern_program import augmented, unbalanced_entries
 from reludsl.lowering.scripts import augment_text, features_text, patterns_text, split_bias_text
 from reludsl.model.model import Exact, Guarantee, Model, RandomFeatures
-from reludsl.model.problem import targets, training_problem
+from reludsl.model.problem import stated, training_problem
 from reludsl.model.values import Decision
 
 if TYPE_CHECKING:
@@ -44,13 +44,8 @@ class FeatureProgram:
                 offset_l1=of_network.offset_l1,
                 offset_l2=of_network.offset_l2,
             ),
-            mean=model.loss.mean,
-            weighted=model.weight is not None,
+            **stated(model),
             several=model.target.several,
-            output_bias=architecture.output_bias,
-            y=targets(model),
-            loss_span=model.loss.span,
-            regularizer_span=next((part.span for part in model.regularizers), None),
         )
 
     @property

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from reludsl.ir import BlockPenalty, PatternForm, Program
+from reludsl.ir import PatternForm, Program
 from reludsl.lowering.base import Code, Instance, Meaning, Recovered
 from reludsl.lowering.scripts import Functions, augment_text, patterns_text, split_bias_text
 from reludsl.model.model import Adaptive, Exact, Model
-from reludsl.model.problem import targets, training_problem
+from reludsl.model.problem import block_penalty, stated, training_problem
 
 if TYPE_CHECKING:  # the program of a spec is there without NumPy: `check` asks the backends for it
     import numpy as np
@@ -34,19 +34,13 @@ class PatternProgram:
 
     @cached_property
     def form(self) -> PatternForm:
-        model, architecture = self.model, self.model.architecture
-        penalties = [part.penalty for part in model.regularizers]
+        model = self.model
         return PatternForm(
             model.loss.function,
-            BlockPenalty.of(penalties, architecture.hidden_bias, architecture.output_bias),
+            block_penalty(model),
             model.activation,
-            mean=model.loss.mean,
-            weighted=model.weight is not None,
+            **stated(model),
             several=model.target.several,
-            output_bias=architecture.output_bias,
-            y=targets(model),
-            loss_span=model.loss.span,
-            regularizer_span=next((part.span for part in model.regularizers), None),
             formulation_span=model.formulation.span,
         )
 

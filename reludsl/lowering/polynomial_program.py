@@ -15,7 +15,7 @@ from reludsl.lowering.base import Code, Instance, Meaning, Recovered
 from reludsl.lowering.pattern_program import augmented
 from reludsl.lowering.scripts import augment_text, split_bias_text
 from reludsl.model.model import Model
-from reludsl.model.problem import targets, training_problem
+from reludsl.model.problem import stated, training_problem
 
 if TYPE_CHECKING:
     import numpy as np
@@ -44,12 +44,7 @@ class PolynomialProgram:
             model.loss.function,
             self.coefficients,
             BlockPenalty(l1=total.group, offset_l1=total.offset_l1),
-            mean=model.loss.mean,
-            weighted=model.weight is not None,
-            output_bias=architecture.output_bias,
-            y=targets(model),
-            loss_span=model.loss.span,
-            regularizer_span=next((part.span for part in model.regularizers), None),
+            **stated(model),
             formulation_span=model.formulation.span or architecture.span,
         )
 

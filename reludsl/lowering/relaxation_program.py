@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from reludsl.diagnostics import Diagnostic, Label
-from reludsl.ir import BlockPenalty, Program, RelaxationForm
+from reludsl.ir import Program, RelaxationForm
 from reludsl.ir.scalar_source import standalone_classes
 from reludsl.literals import literal
 from reludsl.lowering.base import Code, Instance, Meaning, Recovered
@@ -19,7 +19,7 @@ from reludsl.lowering.pattern_program import augmented
 from reludsl.lowering.scripts import augment_text, split_bias_text
 from reludsl.mistakes import Mistakes
 from reludsl.model.model import Model, SdpRelaxation
-from reludsl.model.problem import targets, training_problem
+from reludsl.model.problem import block_penalty, stated, training_problem
 
 if TYPE_CHECKING:
     import numpy as np
@@ -42,19 +42,14 @@ class RelaxationProgram:
 
     @cached_property
     def form(self) -> RelaxationForm:
-        model, architecture = self.model, self.model.architecture
-        penalties = [part.penalty for part in model.regularizers]
+        model, said = self.model, stated(self.model)
+        said["y"] = replace(said["y"], name="Y", shape=RelaxationForm.y.shape)
         return RelaxationForm(
             model.loss.function,
-            BlockPenalty.of(penalties, architecture.hidden_bias, architecture.output_bias),
+            block_penalty(model),
             model.activation,
-            mean=model.loss.mean,
-            weighted=model.weight is not None,
+            **said,
             split=self.formulation.split,
-            output_bias=architecture.output_bias,
-            y=replace(targets(model), name="Y", shape=RelaxationForm.y.shape),
-            loss_span=model.loss.span,
-            regularizer_span=next((part.span for part in model.regularizers), None),
             formulation_span=model.formulation.span,
         )
 

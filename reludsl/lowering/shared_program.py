@@ -10,13 +10,13 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from reludsl.ir import BlockPenalty, FeatureForm, Program
+from reludsl.ir import FeatureForm, Program
 from reludsl.lowering.base import Code, Instance, Meaning, Recovered
 from reludsl.lowering.cell_program import MOST_DIMENSIONS
 from reludsl.lowering.pattern_program import augmented
 from reludsl.lowering.scripts import augment_text, split_bias_text
 from reludsl.model.model import Adaptive, Model
-from reludsl.model.problem import targets, training_problem
+from reludsl.model.problem import block_penalty, stated, training_problem
 
 if TYPE_CHECKING:
     import numpy as np
@@ -46,19 +46,13 @@ class SharedProgram:
 
     @cached_property
     def form(self) -> FeatureForm:
-        model, architecture = self.model, self.model.architecture
-        penalties = [part.penalty for part in model.regularizers]
+        model = self.model
         return FeatureForm(
             model.loss.function,
-            BlockPenalty.of(penalties, architecture.hidden_bias, architecture.output_bias),
-            mean=model.loss.mean,
-            weighted=model.weight is not None,
+            block_penalty(model),
+            **stated(model),
             several=True,
-            output_bias=architecture.output_bias,
             shared=True,
-            y=targets(model),
-            loss_span=model.loss.span,
-            regularizer_span=next((part.span for part in model.regularizers), None),
         )
 
     @cached_property

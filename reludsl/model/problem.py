@@ -2,8 +2,40 @@
 
 from __future__ import annotations
 
-from reludsl.ir import Data, TrainingForm, sizes
+from typing import TypedDict
+
+from reludsl.ir import BlockPenalty, Data, TrainingForm, sizes
 from reludsl.model.model import Model
+from reludsl.source import Span
+
+
+class Stated(TypedDict):
+    """What a spec says of every convex form alike, beside its loss, penalty and neurons."""
+
+    mean: bool
+    weighted: bool
+    output_bias: bool
+    y: Data
+    loss_span: Span | None
+    regularizer_span: Span | None
+
+
+def stated(model: Model) -> Stated:
+    """What the model says of every convex form alike."""
+    return {
+        "mean": model.loss.mean,
+        "weighted": model.weight is not None,
+        "output_bias": model.architecture.output_bias,
+        "y": targets(model),
+        "loss_span": model.loss.span,
+        "regularizer_span": next((part.span for part in model.regularizers), None),
+    }
+
+
+def block_penalty(model: Model) -> BlockPenalty:
+    """The sum of the regularizers, on the columns of a convex form."""
+    penalties, architecture = [part.penalty for part in model.regularizers], model.architecture
+    return BlockPenalty.of(penalties, architecture.hidden_bias, architecture.output_bias)
 
 
 def targets(model: Model) -> Data:
