@@ -145,7 +145,7 @@ def records(case: Case, strength: float, limit: float) -> Iterator[Record]:
     if not case.all_methods:
         return
     if adaptive():
-        yield {"method": "adaptive"} | trained(case, strength, "formulation adaptive", limit)
+        yield {"method": "adaptive"} | trained(case, strength, "formulation adaptive { tolerance = 1e-4 }", limit)
     bounds: dict[str, float] = {}
     for rows, backend in itertools.product(SPLITS, SOLVERS):
         found = trained(case, strength, relaxation(rows), limit, backend)

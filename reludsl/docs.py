@@ -50,7 +50,9 @@ def language_page() -> str:
             parts.append(data_part())
         parts += [kind_page(section, kind) for kind in section.kinds]
         if section.default:
-            parts.append(f"Without this section: `{section.name} {section.default}`.")
+            named = [f"`{section.name} {default.kind}` {default.where}" for default in section.defaults]
+            named.append(("otherwise " if named else "") + f"`{section.name} {section.default}`")
+            parts.append(f"Without this section: {', '.join(named)}.")
     return "\n\n".join(parts) + "\n"
 
 

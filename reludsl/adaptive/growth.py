@@ -51,7 +51,7 @@ class Search:
     `first_descent`, then `descent` iterations.
     """
 
-    tolerance: float = 1e-4
+    tolerance: float = 1e-3
     seed: int = 0
     starts: int = 400
     escalations: int = 1

@@ -141,9 +141,7 @@ class _Checker:
         return part
 
     def _default_part(self, section: Section, parts: Mapping[str, list[Any]]) -> Any:
-        named = section.default_for(parts) if section.default_for else None
-        kind = section.kind(named or section.default or "")
-        assert kind is not None, f"the default kind of `{section.name}` is not registered"
+        kind = section.default_kind(parts)
         self.reader.decisions.append(Decision(section.name, kind.name, "default, no such section"))
         settings = self.reader.settings(section.name, section.name, kind.options, (), self.spec.edition.span)
         assert settings is not None, f"the default kind of `{section.name}` has required options"

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from reludsl.model.model import (
     Adaptive,
     Architecture,
@@ -16,7 +13,8 @@ from reludsl.model.model import (
     Sampled,
     SdpRelaxation,
 )
-from reludsl.model.registry import Kind
+from reludsl.model.registry import Default, Kind
+from reludsl.model.searching import Parts, searchable
 from reludsl.options import Choice, ChoiceType, ListType, NumberType, Option, Selected, Settings, TextType, UnionType
 from reludsl.source import Span
 
@@ -106,11 +104,14 @@ def _sdp_relaxation(settings: Settings, span: Span | None) -> SdpRelaxation:
     return SdpRelaxation(split, settings["rounding"], settings["neurons"], settings["seed"], span=span)
 
 
-def default_for(parts: Mapping[str, list[Any]]) -> str | None:
-    """`exact` for neurons without patterns, of which none could be drawn."""
-    polynomial = any(part.activation.polynomial for part in parts["architecture"] if isinstance(part, Architecture))
-    return "exact" if polynomial else None
+def _polynomial(parts: Parts) -> bool:
+    return any(part.activation.polynomial for part in parts["architecture"] if isinstance(part, Architecture))
 
+
+DEFAULTS = (
+    Default("exact", "for polynomial neurons", _polynomial),
+    Default("adaptive", "where neurons can be searched for", searchable),
+)
 
 _DESCENT = Choice(
     "descent",
@@ -191,7 +192,7 @@ KINDS = (
                 "tolerance",
                 NumberType(0, 1, open_minimum=True),
                 "the search ends where its own estimate of what is left is at most this share of the objective",
-                default=1e-4,
+                default=1e-3,
             ),
             _SEED,
             Option(

@@ -55,7 +55,7 @@ def core_language() -> Language:
                 "Which convex program stands for the training problem.",
                 formulations.KINDS,
                 default="sampled",
-                default_for=formulations.default_for,
+                defaults=formulations.DEFAULTS,
                 plural="formulations",
             ),
             Section("solver", "Which backend solves it, and how: a default, the command line wins.", plural="backends"),

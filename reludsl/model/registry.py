@@ -44,11 +44,17 @@ class Kind:
 
 
 @dataclass(frozen=True)
-class Section:
-    """A section of a spec. `default` names the kind that an absent section stands for.
+class Default:
+    """The kind that an absent section stands for where a condition holds of the parts that other sections build."""
 
-    Where that depends on other sections `default_for` takes the parts that these build, and names a kind, or None for
-    the default.
+    kind: str
+    where: str
+    holds: Callable[[Mapping[str, list[Any]]], bool]
+
+
+@dataclass(frozen=True)
+class Section:
+    """A section of a spec. An absent one stands for the first of `defaults` that holds, else for the kind `default`.
 
     `example` is the section as a user would write it; sections with kinds take it from their kinds.
     """
@@ -59,12 +65,19 @@ class Section:
     required: bool = False
     repeatable: bool = False
     default: str | None = None
-    default_for: Callable[[Mapping[str, list[Any]]], str | None] | None = None
+    defaults: tuple[Default, ...] = ()
     plural: str = ""
     example: str = ""
 
     def kind(self, name: str) -> Kind | None:
         return next((kind for kind in self.kinds if kind.name == name), None)
+
+    def default_kind(self, parts: Mapping[str, list[Any]]) -> Kind:
+        """The kind that the absent section stands for beside these parts."""
+        name = next((default.kind for default in self.defaults if default.holds(parts)), self.default or "")
+        kind = self.kind(name)
+        assert kind is not None, f"the default kind of `{self.name}` is not registered"
+        return kind
 
 
 @dataclass(frozen=True)

@@ -24,9 +24,9 @@ from reludsl.model.model import (
     Wasserstein,
     Weight,
 )
+from reludsl.model.searching import Parts, search_fits
 from reludsl.source import Span
 
-Parts = Mapping[str, list[Any]]
 Rule = Callable[[Mapping[str, Any], Parts], Iterator[Diagnostic]]
 
 
@@ -220,45 +220,6 @@ def relaxation_fits(context: Mapping[str, Any], parts: Parts) -> Iterator[Diagno
             (Label(span, why), *([] if span == formulation.span else [here])),
             help=remedy,
         )
-
-
-def search_fits(context: Mapping[str, Any], parts: Parts) -> Iterator[Diagnostic]:
-    """C280: patterns are searched for by the price of a neuron, which has to depend on its length alone."""
-    formulation, architecture = context.get("formulation"), context.get("architecture")
-    if not isinstance(formulation, Adaptive) or formulation.span is None:
-        return
-    if isinstance(architecture, Architecture) and architecture.shared:
-        return  # C223 says what these take
-    found: list[tuple[str, Span | None, str, str]] = []
-    if isinstance(architecture, Architecture):
-        activation = architecture.activation
-        if activation.gated or activation.stepwise:
-            remedy = "use `activation = relu`, `leaky_relu` or `absolute`, or `formulation sampled`"
-            why = "its neurons jump, so that no small change tells where to search"
-            found.append((f"the activation `{activation.name}`", architecture.span, why, remedy))
-    known = all(part is None or isinstance(part, Regularizer) for part in parts["regularizer"])
-    regularizers = [part for part in parts["regularizer"] if isinstance(part, Regularizer)]
-    for part in regularizers:
-        if part.name not in ("weight_decay", "path_norm"):
-            why = "its price of a neuron is not that of a length"
-            remedy = "use `weight_decay` or `path_norm`"
-            found.append((f"the regularizer `{part.name}`", part.span, why, remedy))
-        elif isinstance(architecture, Architecture) and architecture.hidden_bias and not part.penalty.biases:
-            why = "biases of any length cost nothing"
-            found.append(("free hidden biases", part.span, why, "write `biases = penalized`"))
-    if known and not any(part.strength > 0 for part in regularizers):
-        span = next((part.span for part in regularizers), formulation.span)
-        remedy = "give `weight_decay` a strength above 0"
-        found.append(("weights that cost nothing", span, "every neuron brings more than it costs", remedy))
-    perturbation = context.get("perturbation")
-    if isinstance(perturbation, (Perturbation, Wasserstein)) and not perturbation.changes_nothing:
-        why, remedy = "the search knows samples, and no sets around them", "use `formulation sampled`"
-        found.append((f"`perturbation {perturbation.name}`", perturbation.span, why, remedy))
-    for what, span, why, remedy in found:
-        assert span is not None
-        label = Label(formulation.span, "patterns are searched for here", primary=False)
-        labels = (Label(span, why), *([label] if span != formulation.span else []))
-        yield Diagnostic("C280", f"`formulation adaptive` does not go with {what}", labels, help=remedy)
 
 
 def activation_fits_regularizers(context: Mapping[str, Any], parts: Parts) -> Iterator[Diagnostic]:

@@ -106,7 +106,8 @@ def published(name: str) -> dict[str, np.ndarray]:
 def test_the_size_of_the_published_instances(name: str) -> None:
     data = published(name)
     exact = reludsl.solve(spec_of(strength=0.1), data)
-    found = proved(reludsl.solve(spec_of(strength=0.1, formulation="formulation adaptive"), data), 1e-4)
+    searched = spec_of(strength=0.1, formulation="formulation adaptive { tolerance = 1e-4 }")
+    found = proved(reludsl.solve(searched, data), 1e-4)
     assert exact.bound is not None and exact.bound.gap <= 1e-6
     assert found == pytest.approx(exact.objective, rel=1e-4) and found >= exact.bound.value * (1 - 1e-9)
 
