@@ -75,12 +75,21 @@ def attacked_objective(network: Network, samples: Samples, sets: PerturbationSet
 def wasserstein_objective(network: Network, samples: Samples, radius: float, order: float) -> float:
     """The objective plus what the worst distribution of inputs within `radius` adds at most (for the sum of losses).
 
-    `order` is that of the norm dual to the one that measures how far a raw input moves. The network's Lipschitz
-    constant is at most the sum of its neurons' own.
+    `order` is that of the norm dual to the one that measures how far a raw input moves.
     """
-    raw = network.hidden_weights / network.encoding.divisor[:, None]
-    steepest = max(1.0, abs(network.activation.slope))
-    sizes = np.abs(network.output_weights.reshape(network.width, -1)).sum(axis=1)
-    constant = steepest * float(np.linalg.norm(raw, order, axis=0) @ sizes) if network.width else 0.0
+    constant = float(lipschitz_constants(network, order).sum())
     moved = network.loss_of(np.full(len(samples.X), radius * constant), samples)
     return network.objective_on(samples) + moved
+
+
+def lipschitz_constants(network: Network, order: float) -> np.ndarray:
+    """Bounds (c,) on how fast each output changes with the raw inputs: the sums of the neurons' own.
+
+    `order` is that of the norm dual to the one that measures how far a raw input moves.
+    """
+    if not network.width:
+        return np.zeros(np.size(network.output_bias))
+    raw = network.hidden_weights / network.encoding.divisor[:, None]
+    sizes = np.abs(network.output_weights.reshape(network.width, -1))
+    steepest = max(1.0, abs(network.activation.slope))
+    return np.asarray(steepest * np.linalg.norm(raw, order, axis=0) @ sizes)

@@ -9,9 +9,11 @@ import numpy as np
 
 from reludsl.attacks import AttackSettings, pgd_perturbations, why_immune
 from reludsl.data.encoding import Samples
-from reludsl.model.model import PerFeature, Perturbation
+from reludsl.lowering.robust_program import dual_order
+from reludsl.model.model import PerFeature, Perturbation, Wasserstein
 from reludsl.network import Network
 from reludsl.perturbation_sets import PerturbationSet, perturbation_set
+from reludsl.robustness import lipschitz_constants
 from reludsl.verification import certify_samples
 
 FACTORS: tuple[float, ...] = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
@@ -23,7 +25,7 @@ MOST = 200
 
 @dataclass(frozen=True)
 class Curve:
-    """`measure`, accuracy or rmse, of `samples` rows for each of `FACTORS`.
+    """`measure`, accuracy, rmse or mean absolute error, of `samples` rows for each of `FACTORS`.
 
     `attacked` is what an attack leaves of it, None where no slope leads to one, and `certified` what linear bounds
     prove. The true value lies between them. `radii` are the radii in raw units where one number tells them.
@@ -36,10 +38,12 @@ class Curve:
     certified: tuple[float, ...]
 
 
-def robustness_curve(network: Network, samples: Samples, perturbation: Perturbation) -> Curve | None:
+def robustness_curve(network: Network, samples: Samples, perturbation: Perturbation | Wasserstein) -> Curve | None:
     """The curve on scaled samples; None where a set has no end in some direction, or nothing may change."""
     samples = Samples(samples.X[:MOST], samples.y[:MOST])
     raw = samples.X * network.encoding.divisor + network.encoding.offset
+    if isinstance(perturbation, Wasserstein):
+        return None if perturbation.changes_nothing else _moved(network, samples, raw, perturbation)
     sets = [_sets(raw, perturbation, factor) for factor in FACTORS]
     if perturbation.changes_nothing or not sets[-1].bounded:
         return None
@@ -55,6 +59,28 @@ def robustness_curve(network: Network, samples: Samples, perturbation: Perturbat
         None if attack is None else tuple(each.scores["attacked"] for each in found),
         tuple(each.scores["certified"] for each in found),
     )
+
+
+def _moved(network: Network, samples: Samples, raw: np.ndarray, perturbation: Wasserstein) -> Curve:
+    """The mean absolute error where the distribution of the samples moves.
+
+    An attack moves every sample by the radius, and proved is the radius times a bound on the Lipschitz constant.
+    """
+    radii = tuple(factor * perturbation.radius for factor in FACTORS)
+    units = np.abs(np.atleast_1d(network.encoding.target_divisor))
+
+    def errors(changes: np.ndarray | float) -> np.ndarray:
+        return np.asarray(np.abs(network.scores(samples.X + changes) - samples.y).reshape(len(raw), -1) * units)
+
+    def attacked(radius: float) -> float:
+        sets = perturbation_set(raw, perturbation.norm, radius=radius).scaled(network.encoding.divisor)
+        found = sets.project(pgd_perturbations(network, samples, sets, AttackSettings()))
+        return float(np.maximum(errors(found), clean).mean())
+
+    clean = errors(0.0)
+    constant = float((lipschitz_constants(network, float(dual_order(perturbation))) * units).mean())
+    certified = tuple(float(clean.mean()) + radius * constant for radius in radii)
+    return Curve("mean absolute error", len(raw), radii, tuple(attacked(radius) for radius in radii), certified)
 
 
 def _sets(raw: np.ndarray, perturbation: Perturbation, factor: float) -> PerturbationSet:

@@ -11,7 +11,7 @@ from reludsl.backend import Backend
 from reludsl.data.binding import Bound
 from reludsl.explanation import Explanation
 from reludsl.ir import Program, program_mathml
-from reludsl.model.model import Model, Perturbation
+from reludsl.model.model import Model
 from reludsl.reports import certificate, pictures
 from reludsl.reports.certificate import Verdict
 from reludsl.reports.markup import Markup, element, joined, paragraphs, prose, table
@@ -158,7 +158,7 @@ def _count(samples: object) -> str:
 
 def robustness(facts: Facts) -> Iterator[Markup]:
     perturbation = facts.model.perturbation
-    if not isinstance(perturbation, Perturbation):
+    if perturbation is None:
         return
     samples = facts.bound.train if facts.bound.test is None else facts.bound.test
     curve = robustness_curve(facts.solution.network, samples, perturbation)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 
 import reludsl
@@ -184,6 +185,37 @@ def test_the_curve() -> None:
     assert boxed is not None and boxed.radii is None and boxed.certified[0] == curve.certified[0]
     assert robustness_curve(solution.network, samples, Perturbation("linf", radius=0.0)) is None
     assert robustness_curve(solution.network, samples, Perturbation("box", lower=-0.1)) is None
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2", "l1"])
+def test_the_curve_of_distributions(norm: str) -> None:
+    """The worst distribution that is known lies under the proved bound, also one that moves a single sample far."""
+    from reludsl.reports.robustness import robustness_curve
+
+    generator = np.random.default_rng(3)
+    table = pl.DataFrame({"a": generator.standard_normal(20), "b": 5.0 * generator.standard_normal(20)})
+    table = table.with_columns(y=3.0 + (pl.col("a") - pl.col("b") / 5).abs())
+    spec = (
+        "reludsl 1\ndata { input X : matrix[n, d] { scale = standard }, target y : vector[n] { scale = standard } }\n"
+        "architecture two_layer { bias = both }\nloss absolute\nregularizer weight_decay { strength = 0.02 }\n"
+        f"perturbation wasserstein {{ radius = 0.1, norm = {norm} }}\n"
+    )
+    solution = reludsl.solve(spec, table)
+    network, perturbation = solution.network, reludsl.check(spec).model.perturbation
+    X, y = table.select("a", "b").to_numpy(), table["y"].to_numpy()
+    curve = robustness_curve(network, network.encoding.samples(network.on(table)[1]), perturbation)
+    assert curve is not None and curve.attacked is not None and curve.radii is not None
+    clean = np.abs(network.decision_function(X) - y).mean()
+    assert curve.attacked[0] == pytest.approx(clean) and curve.certified[0] == pytest.approx(clean)
+    assert clean < curve.attacked[-1] <= curve.certified[-1]
+    assert np.all(np.subtract(curve.certified, curve.attacked) >= -1e-12) and np.all(np.diff(curve.attacked) >= 0)
+    order = {"linf": np.inf, "l2": 2, "l1": 1}[norm]
+    for _ in range(200):
+        moved, k = X.copy(), generator.integers(20)
+        change = generator.standard_normal(2)
+        moved[k] += 20 * curve.radii[-1] * change / np.linalg.norm(change, order)  # all that the average allows
+        assert np.abs(network.decision_function(moved) - y).mean() <= curve.certified[-1] + 1e-12
+    assert {"Robustness"} <= set(Page.of(reludsl.report(solution)).headings)
 
 
 # -- the certificate ---------------------------------------------------------------------------------------------
