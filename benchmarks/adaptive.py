@@ -22,7 +22,7 @@ from reludsl.backends.descent.kernel import lbfgs, problem_of, train
 from reludsl.ir.pattern_problem import PatternProblem
 from reludsl.presolve import input_basis
 
-RESTARTS, WIDTH = 20, 300
+RESTARTS, WIDTH, LIMIT = 20, 300, 600.0
 SEEDS = (0, 1, 2)
 
 Record = dict[str, Any]
@@ -71,16 +71,19 @@ def growth(case: AdaptiveCase, beta: float, seed: int) -> Record:
     began, moments = time.process_time(), []
 
     def see(state: Round) -> bool:
-        if state.number == len(moments):
-            moments.append([time.process_time() - began, state.objective, state.patterns])
+        moment = [time.process_time() - began, state.objective, state.patterns]
+        if state.number + 1 == len(moments):
+            moments.append(moment)
+        elif state.number == -1:  # the first descent, of which the last moment stays
+            moments[0] = moment
         return False
 
     basis = input_basis(problem)
     if basis is not None:
         X = X @ basis
         problem = PatternProblem(X, nothing, nothing > 0, problem.loss, Y, group=beta)
-    initial = first_neurons(problem, np.random.default_rng(seed).standard_normal((X.shape[1], 100)))
-    grown = grow(problem, 0.0, by_newton, Search(seed=seed), initial=initial, monitor=see)
+    initial = first_neurons(problem, np.random.default_rng(seed).standard_normal((X.shape[1], WIDTH)))
+    grown = grow(problem, 0.0, by_newton, Search(seed=seed), initial=initial, time_limit=LIMIT, monitor=see)
     seconds = time.process_time() - began
     beside.append(restart(case, beta, 1)[0])
     last = grown.rounds[-1]
@@ -90,6 +93,7 @@ def growth(case: AdaptiveCase, beta: float, seed: int) -> Record:
         "seed": seed,
         "beta": beta,
         "size": list(PROBLEMS[case.problem].samples()[0].shape),
+        "status": grown.status,
         "seconds": seconds,
         "beside": beside,
         "objective": last.objective,
@@ -166,9 +170,10 @@ def table(records: list[Record]) -> str:
         if met == "later" and passed is not None and passed < five:
             met = "in time, ended later"
         seeds = ", ".join(f"{record['objective']:.6g}" for record in grown[1:]) or "–"
+        limited = "stopped at " if first["status"] == "time limit" else ""
         until = "–" if passed is None else f"{passed:.1f}"
         lines.append(
             f"| {case.problem} | {first['beta']:.4g} | {best:.6g} ({len(runs)}) | {five:.1f} | "
-            f"{first['objective']:.6g} | {until} | {first['seconds']:.1f} | {met} | {seeds} |"
+            f"{first['objective']:.6g} | {until} | {limited}{first['seconds']:.1f} | {met} | {seeds} |"
         )
     return "\n".join(lines) if len(lines) > 2 else ""

@@ -139,8 +139,6 @@ def _rests(features: Features) -> Iterator[Features]:
         "target": _types("target"),
         "architecture.outputs": _words("architecture.outputs"),
     }
-    if features.get("architecture.outputs") == "shared":  # no default formulation takes these
-        places["formulation"] = _names("formulation")
     free = {place: words for place, words in places.items() if place not in features}
     for words in product(*free.values()):
         yield dict(zip(free, words, strict=True))

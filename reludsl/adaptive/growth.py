@@ -48,7 +48,7 @@ class Search:
     to the exact search; and `tries` around every neuron, of which the best does. What brings more than it costs is most
     often near a neuron: 2000 starts found 90 to 100 such patterns in all directions, 440 to 600 at a distance of 0.1.
     The exact search crosses the hyperplanes of samples at most `crossings` times. Descents have at most
-    `first_descent`, then `descent` iterations.
+    `first_descent`, then `descent` iterations, and end where a hundred of them gain less than the tolerance.
     """
 
     tolerance: float = 1e-3
@@ -58,7 +58,7 @@ class Search:
     added: int = 150
     tries: int = 4
     crossings: int = 12
-    first_descent: int = 500
+    first_descent: int = 1500
     descent: int = 100
 
 
@@ -287,7 +287,8 @@ class Growth:
 
     def _descended(self, neurons: Neurons, iterations: int) -> tuple[Neurons, np.ndarray, float]:
         """Where the network of these neurons gets by descent, and the objective there."""
-        return descended(self.problem, self.slope, neurons, self.offset, iterations, self._left(), self._moment)
+        least, left = self.search.tolerance, self._left()
+        return descended(self.problem, self.slope, neurons, self.offset, iterations, least, left, self._moment)
 
     def _descend(self, found: Neurons) -> bool:
         """Lets the network descend, with short columns of the neurons that were found; whether that is lower."""

@@ -160,10 +160,13 @@ def descended(
     neurons: Neurons,
     offset: np.ndarray,
     iterations: int,
+    least: float,
     time_limit: float,
     see: Callable[[float], bool],
 ) -> tuple[Neurons, np.ndarray, float]:
     """Where the network of these neurons gets by descent on the training problem, and the objective there.
+
+    Descent ends after so many iterations, or as soon as a hundred of them gain no more than the share `least`.
 
     A column u stands for hidden weights u / √‖u‖ and the output weight ±√‖u‖, under weight decay; neurons move from
     pattern to pattern, and those that vanish are left out. The objective is inf where no iterate was finite. Where the
@@ -196,14 +199,19 @@ def descended(
         price=price,
     )
     weights = Weights((neurons.u / roots[:, None]).T, np.zeros(neurons.count), alpha, offset)
-    begun, smooth = time.perf_counter(), problem.loss.smooth
+    begun, smooth, asked = time.perf_counter(), problem.loss.smooth, False
     with np.errstate(over="ignore", invalid="ignore"):
         for _ in range(1 if smooth else 3):
             left, reached = time_limit - (time.perf_counter() - begun), value_and_gradient(training, weights)[0]
             loss: Loss = problem.loss if smooth else envelope_of(problem, reached - price(weights)[0])
 
-            def told(state: State, reached: float = reached) -> bool:
-                return see(state.objective if smooth else reached)
+            values: list[float] = []
+
+            def told(state: State, reached: float = reached, values: list[float] = values) -> bool:
+                nonlocal asked
+                asked = see(state.objective if smooth else reached)
+                values.append(state.objective)
+                return asked or (len(values) > 100 and values[-101] - values[-1] <= least * abs(values[-1]))
 
             watch = Watch(1e-6, iterations, left, told)
             watch.begin()
@@ -211,7 +219,7 @@ def descended(
             if watch.best is None:
                 return neurons, offset, float("inf")
             weights = watch.best
-            if watch.stopped:
+            if asked or watch.status == "time limit":
                 break
         value = value_and_gradient(training, weights)[0]
     alpha = weights.alpha[own]

@@ -115,8 +115,8 @@ DEFAULTS = (
 
 _DESCENT = Choice(
     "descent",
-    "those of a network that descended from random weights for a short while",
-    (Option("neurons", NumberType(1, 10_000, integer=True), "how many neurons it has", default=100),),
+    "those of a network that descended from random weights for as long as that pays",
+    (Option("neurons", NumberType(1, 10_000, integer=True), "how many neurons it has", default=300),),
 )
 
 _RANDOM = Choice(
@@ -186,7 +186,7 @@ KINDS = (
                 "initial",
                 ChoiceType((_DESCENT, _RANDOM)),
                 "the patterns or neurons to begin with",
-                default=Selected("descent", Settings({"neurons": 100})),
+                default=Selected("descent", Settings({"neurons": 300})),
             ),
             Option(
                 "tolerance",

@@ -282,7 +282,6 @@ def codes(spec: str) -> list[str]:
         {"formulation": "formulation sampled"},
         {"formulation": "formulation gated"},
         {"formulation": "formulation random_features"},
-        {"formulation": ""},
         {"formulation": "formulation exact\nregularizer l1 { strength = 1 }"},
         {"formulation": "formulation exact\nperturbation linf { radius = 0.1 }"},
         {"architecture": ", activation = gated_relu"},

@@ -8,6 +8,8 @@ import pytest
 
 from reludsl.api import check
 from reludsl.model.losses import KINDS as LOSSES
+from reludsl.pipeline import Compilation
+from reludsl.source import Source
 from tests.model.specs import model_of
 from tests.model.specs import separate as spec
 
@@ -69,6 +71,41 @@ def test_parts_that_fit_each_other(formulation: str, activation: str, penalty: s
     report = check(f"{text}formulation {formulation}\n")
     assert {diagnostic.code for diagnostic in report.diagnostics} == expected
     assert all(diagnostic.span is not None and diagnostic.help for diagnostic in report.diagnostics)
+
+
+@pytest.mark.parametrize("bias", ["none", "hidden"])
+@pytest.mark.parametrize(("penalty", "biases"), PENALTIES)
+@pytest.mark.parametrize("activation", ["relu", "leaky_relu", "absolute", "gated_relu", "threshold", "polynomial"])
+def test_neurons_are_searched_for_where_that_is_not_refused(
+    activation: str, penalty: str, biases: str, bias: str
+) -> None:
+    """The default is `adaptive` exactly where a spec may say so, and no mistake is ever about a default."""
+    text = spec("y : vector[n]", outputs=f"1, activation = {activation}, bias = {bias}")
+    text = text.replace("weight_decay { strength = 1 }", f"{penalty} {{ strength = 1, biases = {biases} }}")
+    taken = Compilation(Source("test.relu", text)).checked[0]
+    asked = {diagnostic.code for diagnostic in check(text + "formulation adaptive\n").diagnostics}
+    if activation == "polynomial":
+        assert "C261" in asked and (taken is None or taken.formulation.name == "exact")
+    elif taken is None:  # the activation does not take the regularizer, whatever the formulation
+        assert {diagnostic.code for diagnostic in check(text).diagnostics} <= {"C225"}
+    else:
+        assert taken.formulation.name == ("sampled" if "C280" in asked else "adaptive")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "name"),
+    [
+        ("strength = 1", "strength = 0", "sampled"),
+        ("regularizer", "perturbation linf { radius = 0.1 }\nregularizer", "sampled"),
+        ("regularizer", "perturbation linf { radius = 0 }\nregularizer", "adaptive"),
+        ("regularizer", "regularizer l1 { strength = 1 }\nregularizer", "sampled"),
+        ("y : vector[n]", "Y : matrix[n, c]", "adaptive"),
+    ],
+)
+def test_what_a_spec_without_a_formulation_means(before: str, after: str, name: str) -> None:
+    outputs = "shared" if "matrix" in after else "1"
+    text = spec("y : vector[n]", outputs=outputs).replace(before, after)
+    assert model_of(text).formulation.name == name
 
 
 def test_a_weight_is_part_of_the_model() -> None:
