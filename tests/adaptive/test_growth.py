@@ -27,6 +27,7 @@ from reludsl.backend import Control, Guess
 from reludsl.backends import backends
 from reludsl.ir import Distance, Margin
 from reludsl.ir.pattern_problem import PatternProblem, as_columns
+from reludsl.ir.sample_loss import SampleLoss
 from reludsl.lowering.patterns import enumerate_patterns, pattern_keys, patterns_of, sample_patterns
 from reludsl.model.losses.squared import HalfSquare
 from reludsl.options import Settings
@@ -362,7 +363,7 @@ def test_descent_gets_past_kinks(loss: str) -> None:
     start, offset = first_neurons(posed, np.random.default_rng(0).standard_normal((4, 20))), np.zeros(1)
     told: list[float] = []
     found, offset, value = descended(
-        posed, 0.0, start, offset, 200, np.inf, lambda objective: bool(told.append(objective))
+        posed, 0.0, start, offset, 200, 0.0, np.inf, lambda objective: bool(told.append(objective))
     )
     assert len(set(told)) == 3 and min(told) > value  # where each envelope began
     F = np.maximum(posed.X @ found.u.T, 0.0) @ np.where(found.places == 0, 1.0, -1.0)[:, None]
@@ -371,7 +372,29 @@ def test_descent_gets_past_kinks(loss: str) -> None:
     assert 0.99 * value <= posed.loss_value(F) + posed.group * lengths.sum() <= value * (1 + 1e-9)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(type(posed.loss), "smooth", True)
-        assert value < 0.95 * descended(posed, 0.0, start, np.zeros(1), 600, np.inf, lambda objective: False)[2]
+        assert value < 0.95 * descended(posed, 0.0, start, np.zeros(1), 600, 0.0, np.inf, lambda objective: False)[2]
+
+
+@pytest.mark.parametrize("loss", [LOSSES["squared"], LOSSES["absolute"]], ids=["smooth", "kinks"])
+def test_descent_ends_where_it_gains_little_or_is_asked_to(loss: SampleLoss) -> None:
+    posed = replace(problem(beta=0.05), loss=loss)
+    start = first_neurons(posed, np.random.default_rng(0).standard_normal((4, 20)))
+    parts, told = (1 if loss.smooth else 3), []
+
+    def see(objective: float) -> bool:
+        told.append(objective)
+        return len(told) == stop
+
+    stop = -1
+    *_, brief = descended(posed, 0.0, start, np.zeros(1), 1000, np.inf, np.inf, see)
+    assert len(told) == parts * 101  # no gain is enough, and what is judged is a hundred iterations
+    told.clear()
+    *_, long = descended(posed, 0.0, start, np.zeros(1), 1000, 1e-6, np.inf, see)
+    assert len(told) > parts * 101 and long < brief
+    stop = 7
+    told.clear()
+    descended(posed, 0.0, start, np.zeros(1), 1000, 1e-6, np.inf, see)
+    assert len(told) == 7  # also where further envelopes would follow
 
 
 def test_what_is_proposed_stays(monkeypatch: pytest.MonkeyPatch) -> None:

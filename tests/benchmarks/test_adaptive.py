@@ -26,11 +26,12 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_records_say_what_was_found() -> None:
     grown, others = growth(CASE, 0.5, 0), restarts(CASE, 0.5, 0.0)
     values = [value for _, value, _ in grown["history"]]
-    assert len(values) == grown["rounds"] and values[-1] == grown["objective"] == min(values)
+    assert len(values) == 1 + grown["rounds"] and values[-1] == grown["objective"] == min(values)
     assert len(others["runs"]) == 5
     assert grown["objective"] <= min(value for _, value in others["runs"]) * (1 + 1e-6)
     _, Y = teacher(20, 2)
     assert values[0] < 0.5 * np.sum(Y**2) and grown["size"] == [20, 2]
+    assert grown["status"] == "solved" and len(grown["beside"]) == 2
 
 
 def test_a_run_goes_on_where_the_file_ends(tmp_path: Path) -> None:
